@@ -1,0 +1,29 @@
+/** The adapter for Bun. */
+
+import { hostClock } from "./clock.ts";
+import { asyncHooksContext, enteringHop } from "./context.ts";
+import { type AsyncHooksModule, builtin, host } from "./host.ts";
+import { bunSignals } from "./bun_signals.ts";
+import type { Platform } from "./types.ts";
+
+/** Makes the platform for Bun. */
+export function bunPlatform(): Platform {
+  const process = host.process!;
+  const hooks = builtin<AsyncHooksModule>("node:async_hooks")!;
+  const { AsyncLocalStorage } = hooks;
+  return {
+    runtime: "bun",
+    clock: hostClock(1e-6),
+    context: asyncHooksContext(
+      hooks,
+      enteringHop(() => AsyncLocalStorage.snapshot!()),
+    ),
+    os: {
+      name: process.platform,
+      pid: process.pid,
+      isMainThread: host.Bun!.isMainThread,
+      env: (name) => process.env[name],
+    },
+    signals: bunSignals(),
+  };
+}

@@ -1,0 +1,219 @@
+/** Signals on Bun. */
+
+import { type CompiledGuard, installGuard, isCompiled } from "./bun_guard.ts";
+import { builtin, host } from "./host.ts";
+import {
+  isIgnored,
+  knowsLayout,
+  LIBC,
+  OneShotAction,
+  type SignalLibrary,
+} from "./sigaction.ts";
+import {
+  type Ending,
+  type InterruptWatch,
+  isDoubler,
+  PressFilter,
+  signalExitCode,
+  type Signals,
+} from "./signals.ts";
+
+// Taken once: fake timers that a test installs later must not reach in here.
+const { setTimeout, clearTimeout, setImmediate } = globalThis;
+
+/** `process`, as far as this file uses it. */
+interface BunProcess {
+  readonly pid: number;
+  readonly platform: string;
+  readonly arch: string;
+  readonly env: Record<string, string | undefined>;
+  on(name: string, handler: (...args: never[]) => void): void;
+  off(name: string, handler: (...args: never[]) => void): void;
+  listenerCount(name: string): number;
+  removeAllListeners(name: string): void;
+  kill(pid: number, signal: string): void;
+  exit(code: number): never;
+}
+
+interface Ffi {
+  dlopen(
+    path: string,
+    symbols: Record<string, { args: string[]; returns: string }>,
+  ): {
+    symbols: {
+      sigaction(signal: number, act: unknown, old: unknown): number;
+    };
+    close(): void;
+  };
+  ptr(bytes: Uint8Array): unknown;
+}
+
+const process = (): BunProcess => host.process as unknown as BunProcess;
+
+/** How long a run lasts before its guard learns to tell doubled presses. */
+const RELIEF_DELAY_MS = 100;
+
+function openLibrary(): SignalLibrary | undefined {
+  const ffi = (host.Bun as unknown as { FFI?: Partial<Ffi> }).FFI;
+  const { dlopen, ptr } = ffi ?? {};
+  const { platform, arch } = process();
+  if (!dlopen || !ptr || !knowsLayout(platform, arch)) return undefined;
+  for (const name of LIBC) {
+    try {
+      const library = dlopen(name, {
+        sigaction: { args: ["i32", "ptr", "ptr"], returns: "i32" },
+      });
+      return {
+        sigaction: (signal, action, previous) =>
+          library.symbols.sigaction(
+            signal,
+            action && ptr(action),
+            previous && ptr(previous),
+          ),
+        close: () => library.close(),
+      };
+    } catch {
+      continue;
+    }
+  }
+  return undefined;
+}
+
+function isHandled(name: string): boolean {
+  return process().listenerCount(name) > 0;
+}
+
+function wrapped(): boolean {
+  // The environment first: loading node:tty takes milliseconds.
+  if (!isDoubler(process().env["npm_config_user_agent"])) return false;
+  const tty = builtin<{ isatty(fd: number): boolean }>("node:tty");
+  return [0, 1, 2].some((fd) => tty?.isatty(fd) ?? false);
+}
+
+/**
+ * Ctrl-C for one run. At first the kernel guards it, which costs next to nothing
+ * but takes a doubled Ctrl-C for two; a run that lasts gets the compiled handler,
+ * which can tell. Without a way to call libc, nothing ends a busy program: `vm`'s
+ * breakOnSigint does, but only around one synchronous call, not in microtasks.
+ */
+class BunInterrupts implements InterruptWatch {
+  readonly #filter: PressFilter;
+  readonly #library: SignalLibrary | undefined;
+  #oneShot: OneShotAction | undefined;
+  #guard: CompiledGuard | null = null;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(handler: () => void, library: SignalLibrary | undefined) {
+    this.#filter = new PressFilter(handler, wrapped);
+    this.#library = library;
+    process().on("SIGINT", this.#press);
+    if (library === undefined) return;
+    // Where each press comes doubled, only the compiled handler will do.
+    if (isCompiled() || wrapped()) this.#guard = installGuard();
+    if (this.#guard !== null) return;
+    this.#oneShot = OneShotAction.of(library);
+    this.#oneShot?.arm();
+    this.#timer = setTimeout(() => this.#relieve(), RELIEF_DELAY_MS);
+  }
+
+  readonly #press = () => {
+    this.#oneShot?.arm();
+    this.#guard?.acknowledge();
+    this.#filter.press();
+  };
+
+  #relieve(): void {
+    this.#oneShot?.release();
+    this.#guard = installGuard();
+    if (this.#guard === null) this.#oneShot?.arm();
+    else this.#oneShot = undefined;
+  }
+
+  dispose(): void {
+    clearTimeout(this.#timer);
+    this.#filter.dispose();
+    this.#oneShot?.release();
+    this.#oneShot = undefined;
+    this.#guard?.remove();
+    this.#guard = null;
+    process().off("SIGINT", this.#press);
+    this.#library?.close();
+  }
+}
+
+function watchInterrupts(handler: () => void): InterruptWatch | null {
+  if (!host.Bun!.isMainThread || isHandled("SIGINT")) return null;
+  const library = openLibrary();
+  if (library && isIgnored(library)) {
+    library.close();
+    return null;
+  }
+  return new BunInterrupts(handler, library);
+}
+
+function raiseDefault(name: string): void {
+  process().removeAllListeners(name);
+  process().kill(process().pid, name);
+  // Left alive, it is ignored: the exit code says it instead.
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 200);
+  process().exit(signalExitCode(name));
+}
+
+let ending: ((error: unknown) => Ending | undefined) | undefined;
+
+function endIfWanted(error: unknown): void {
+  const end = ending?.(error);
+  if (end === undefined) return;
+  const fs = builtin<{ writeSync(fd: number, text: string): void }>("node:fs");
+  if (end.notice) fs?.writeSync(2, end.notice);
+  if (end.signal !== undefined) raiseDefault(end.signal);
+  process().exit(end.code ?? 1);
+}
+
+/** Thrown out of a module or a callback; who listens for these, handles them. */
+function onException(error: unknown): void {
+  if (process().listenerCount("uncaughtException") === 0) endIfWanted(error);
+}
+
+let rejectionWatched = false;
+
+/**
+ * A promise that nobody awaits reaches no monitor, only this event, and listening
+ * to it keeps Bun from reporting other rejections. So it is listened to for one
+ * turn, and a rejection that is not ours is made anew once we are gone.
+ */
+function watchRejections(): void {
+  if (rejectionWatched) return;
+  rejectionWatched = true;
+  const stop = () => {
+    rejectionWatched = false;
+    process().off("unhandledRejection", onRejection);
+  };
+  const onRejection = (error: unknown) => {
+    if (process().listenerCount("unhandledRejection") > 1) return;
+    endIfWanted(error);
+    stop();
+    Promise.reject(error);
+  };
+  process().on("unhandledRejection", onRejection);
+  setImmediate(stop);
+}
+
+/** Signals of this Bun process. */
+export function bunSignals(): Signals {
+  return {
+    add: (name, handler) => process().on(name, handler),
+    remove: (name, handler) => process().off(name, handler),
+    isHandled,
+    watchInterrupts,
+    endOnUncaught(answer) {
+      if (!host.Bun!.isMainThread) return;
+      if (ending === undefined) {
+        process().on("uncaughtExceptionMonitor", onException);
+      }
+      ending = answer;
+      watchRejections();
+    },
+    raiseDefault,
+  };
+}

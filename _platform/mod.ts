@@ -1,0 +1,19 @@
+/** Chooses the adapter of the runtime in use. */
+
+import { NotImplementedError } from "../exceptions.ts";
+import { bunPlatform } from "./bun.ts";
+import { denoPlatform } from "./deno.ts";
+import { host } from "./host.ts";
+import type { Platform } from "./types.ts";
+
+function pick(): Platform {
+  // Bun first: it can be asked to define a Deno global for compatibility.
+  if (host.Bun !== undefined) return bunPlatform();
+  if (host.Deno !== undefined) return denoPlatform();
+  throw new NotImplementedError(
+    "Cannot load @x/asyncio: this runtime has no adapter; Deno and Bun have",
+  );
+}
+
+/** The platform of this thread. */
+export const platform: Platform = pick();

@@ -1,0 +1,54 @@
+/**
+ * How tasks are shown, and what can be said of where they stand.
+ *
+ * @module
+ */
+
+import type { StackFrame } from "./format_helpers.ts";
+import { Coroutine } from "./coroutines.ts";
+import type { Task } from "./tasks.ts";
+
+/** The name of the function behind a coroutine. */
+export function coroutineName(coro: unknown): string {
+  if (coro instanceof Coroutine) return coro.name || "(anonymous)";
+  if (typeof coro === "function") return coro.name || "(anonymous)";
+  if (coro === null || coro === undefined) return "(finished)";
+  // A generator does not know its function; its prototype may have a tag only.
+  return "generator";
+}
+
+/** The words of a task's text form. @internal */
+export function taskInfo(task: Task<unknown>, info: string[]): string[] {
+  if (task.cancelling() > 0 && !task.done()) info[0] = "cancelling";
+  const words = [info[0]!, `name=${quote(task.getName())}`];
+  if (task._waiting !== null) words.push(`wait_for=${shown(task._waiting)}`);
+  const coro = task.getCoro();
+  if (coro !== null) words.push(`coro=<${coroutineName(coro)}()>`);
+  return words.concat(info.slice(1));
+}
+
+/** A future within another's text, without its own callbacks. */
+function shown(future: { toString(): string }): string {
+  return future.toString().replace(/ cb=\[.*\]/s, "").replace(/^<</, "<");
+}
+
+function quote(name: string): string {
+  return `'${name.replaceAll("\\", "\\\\").replaceAll("'", "\\'")}'`;
+}
+
+/** The text that `printStack` prints. @internal */
+export function formatTaskStack(
+  task: Task<unknown>,
+  frames: readonly StackFrame[],
+): string {
+  const failed = task.done() && !task.cancelled() && task._failed;
+  if (frames.length === 0 && !failed) return `No stack for ${task}\n`;
+  const lines = [
+    failed ? `Traceback for ${task}:` : `Stack for ${task}:`,
+    ...frames.map((f) =>
+      `  File "${f.file}", line ${f.line}, in ${f.functionName}`
+    ),
+  ];
+  if (failed) lines.push(String(task._value));
+  return lines.join("\n") + "\n";
+}

@@ -1,0 +1,401 @@
+/**
+ * Coroutines: calls that run when they are awaited or made a task, not before.
+ *
+ * @module
+ */
+
+import { getRunningLoop } from "./events.ts";
+import { RuntimeError } from "./exceptions.ts";
+import type { AbstractEventLoop } from "./events.ts";
+import type { Context } from "./contextvars.ts";
+import type { Future } from "./futures.ts";
+import { extractStack, type StackFrame } from "./format_helpers.ts";
+import { logger } from "./log.ts";
+import {
+  awaitingTask,
+  awaitInTask,
+  type CoroIterator,
+  InlineCall,
+  isGenerator,
+  type Yieldable,
+} from "./_step.ts";
+import { state } from "./_state.ts";
+
+/**
+ * A generator that is a coroutine: the return type of a `function*` that awaits with
+ * `yield*`.
+ *
+ * @example
+ * ```ts
+ * import { type Coro, run, sleep } from "@x/asyncio";
+ *
+ * function* twice(n: number): Coro<number> {
+ *   yield* sleep(0.01);
+ *   return n * 2;
+ * }
+ * console.log(await run(twice(21)));
+ * ```
+ */
+export type Coro<T> = Generator<Yieldable, T, unknown>;
+
+/** A function that makes a coroutine: async, a generator function, or one that returns a coroutine. */
+export type CoroutineFunction<T> = () =>
+  | PromiseLike<T>
+  | Generator<Yieldable, T, unknown>;
+
+/** Everything that can be awaited: coroutines in every spelling, futures, tasks, promises. */
+export type Awaitable<T> =
+  | PromiseLike<T>
+  | Generator<Yieldable, T, unknown>
+  | CoroutineFunction<T>;
+
+/** The result type of an {@linkcode Awaitable}. */
+export type ResultOf<A> = A extends Generator<infer _Y, infer T, infer _N> ? T
+  : A extends PromiseLike<infer T> ? T
+  : A extends (...args: never[]) => infer R ? ResultOf<R>
+  : never;
+
+/** Options of `createTask`. */
+export interface TaskOptions {
+  /** Its name; `Task-N` unless given. */
+  name?: string | null | undefined;
+  /** The context it runs in; a copy of the current one unless given. */
+  context?: Context | null | undefined;
+  /** Whether it starts at once, inside the call, and runs until it first waits. */
+  eagerStart?: boolean | undefined;
+  /** Cancels the task when it is aborted. */
+  signal?: AbortSignal | undefined;
+}
+
+/** The coroutine function of a generator's class, for telling those apart. */
+const GeneratorFunction = (function* () {}).constructor;
+const AsyncFunction = (async () => {}).constructor;
+
+/** Marks what `coroutine()` returns. */
+const wrapped = new WeakSet<object>();
+
+/**
+ * A call that has not run yet. It runs when it is awaited (`await c` in an async
+ * function, `yield* c` in a generator), as part of the task that awaits it, or when
+ * it is made a task. It can be awaited once.
+ *
+ * @typeParam T The type of its result.
+ */
+export class Coroutine<T> implements PromiseLike<T> {
+  /** Null once it has been started or closed. */
+  #fn: ((...args: never[]) => unknown) | null;
+  readonly #args: readonly unknown[];
+  readonly #name: string;
+  #closed = false;
+  /** Where it was made, in debug mode. @internal */
+  _sourceTraceback: readonly StackFrame[] | null = null;
+
+  /**
+   * @param fn The function to call.
+   * @param args What it is called with.
+   */
+  constructor(
+    fn: (...args: never[]) => unknown,
+    args: readonly unknown[] = [],
+  ) {
+    this.#fn = fn;
+    this.#args = args;
+    this.#name = fn.name;
+    if (state.loop !== null && state.loop.getDebug()) {
+      this._sourceTraceback = extractStack();
+      watchUnawaited(this, this.#name, this._sourceTraceback);
+    }
+  }
+
+  /** The name of its function. */
+  get name(): string {
+    return this.#name;
+  }
+
+  /** Ends it without running it; awaiting it is an error from then on. */
+  close(): void {
+    this.#fn = null;
+    this.#closed = true;
+    forgetUnawaited(this);
+  }
+
+  /** Takes the function: a coroutine runs once. @internal */
+  _take(): CoroIterator<T> {
+    const fn = this.#fn;
+    if (fn === null) {
+      return new Reused(
+        this.#closed
+          ? `cannot reuse already closed coroutine ${this.#name}`
+          : "cannot reuse already awaited coroutine: " +
+            `${this.#name} was awaited or made a task before; call the ` +
+            "function again, or make one task and await that",
+      ) as CoroIterator<T>;
+    }
+    this.#fn = null;
+    if (this._sourceTraceback !== null) forgetUnawaited(this);
+    return this._start(fn, this.#args);
+  }
+
+  /** @internal */
+  _start(
+    fn: (...args: never[]) => unknown,
+    args: readonly unknown[],
+  ): CoroIterator<T> {
+    if (fn.constructor === GeneratorFunction) {
+      return (fn as (...args: readonly unknown[]) => CoroIterator<T>)(...args);
+    }
+    return new InlineCall<T>(fn, args, true);
+  }
+
+  /** Runs it inside a generator: `const value = yield* c`. */
+  [Symbol.iterator](): Iterator<Yieldable, T, unknown> & {
+    throw(error: unknown): IteratorResult<Yieldable, T>;
+    [Symbol.iterator](): Iterator<Yieldable, T, unknown>;
+  } {
+    return this._take() as unknown as Generator<Yieldable, T, unknown>;
+  }
+
+  /**
+   * Runs it inside an async function: `await c`. Outside any task it becomes a task
+   * of the running loop.
+   *
+   * @param onFulfilled Called with the result.
+   * @param onRejected Called with the exception.
+   * @returns What can be chained on.
+   */
+  then<A = T, B = never>(
+    onFulfilled?: ((value: T) => A | PromiseLike<A>) | null,
+    onRejected?: ((reason: unknown) => B | PromiseLike<B>) | null,
+  ): PromiseLike<A | B> {
+    const task = awaitingTask();
+    if (task !== null) {
+      return awaitInTask(
+        task,
+        this._take(),
+        onFulfilled,
+        onRejected,
+      ) as PromiseLike<A | B>;
+    }
+    let outside: Future<T>;
+    try {
+      outside = getRunningLoop().createTask<T>(this);
+    } catch (error) {
+      this.close();
+      return Promise.reject(
+        new RuntimeError(
+          `Cannot await coroutine ${this.#name} here: no event loop is ` +
+            "running; start one with run()",
+          { cause: error },
+        ),
+      ).then(null, onRejected) as Promise<B>;
+    }
+    return outside.then(onFulfilled, onRejected);
+  }
+
+  /** Shows the name. */
+  toString(): string {
+    return `<coroutine ${this.#name || "(anonymous)"}>`;
+  }
+}
+
+/** The iterator of a coroutine that was used before. */
+class Reused implements CoroIterator<never> {
+  readonly #message: string;
+
+  constructor(message: string) {
+    this.#message = message;
+  }
+
+  next(): never {
+    throw new RuntimeError(this.#message);
+  }
+
+  throw(error: unknown): never {
+    throw error;
+  }
+
+  return(value: never): IteratorResult<never, never> {
+    return { done: true, value };
+  }
+}
+
+interface Unawaited {
+  readonly name: string;
+  readonly traceback: readonly StackFrame[];
+}
+
+let unawaited: FinalizationRegistry<Unawaited> | null = null;
+
+/** Debug mode: a coroutine that is collected without having run is a mistake. */
+function watchUnawaited(
+  coro: object,
+  name: string,
+  traceback: readonly StackFrame[],
+): void {
+  unawaited ??= new FinalizationRegistry(({ name, traceback }) => {
+    const origin = traceback.at(-1);
+    const where = origin === undefined
+      ? ""
+      : `, created at ${origin.file}:${origin.line}`;
+    logger.warning(`coroutine '${name}' was never awaited${where}`);
+  });
+  unawaited.register(coro, { name, traceback }, coro);
+}
+
+function forgetUnawaited(coro: object): void {
+  unawaited?.unregister(coro);
+}
+
+/**
+ * Makes a coroutine function of an async function or a generator function: calling
+ * it runs nothing yet, and returns a {@linkcode Coroutine} that both spellings can
+ * await.
+ *
+ * @param fn The function.
+ * @returns The coroutine function.
+ *
+ * @example
+ * ```ts
+ * import { coroutine, gather, run, sleep } from "@x/asyncio";
+ *
+ * const fetchUser = coroutine(async (id: number) => {
+ *   await sleep(0.01);
+ *   return { id };
+ * });
+ * await run(async () => {
+ *   const [a, b] = await gather([fetchUser(1), fetchUser(2)]);
+ *   console.log(a.id, b.id);
+ * });
+ * ```
+ */
+export function coroutine<A extends unknown[], T>(
+  fn: (...args: A) => Generator<Yieldable, T, unknown>,
+): (...args: A) => Coroutine<T>;
+export function coroutine<A extends unknown[], T>(
+  fn: (...args: A) => PromiseLike<T>,
+): (...args: A) => Coroutine<T>;
+export function coroutine<A extends unknown[], T>(
+  fn: (...args: A) => PromiseLike<T> | Generator<Yieldable, T, unknown>,
+): (...args: A) => Coroutine<T> {
+  if (typeof fn !== "function") {
+    throw new TypeError(
+      `Cannot make a coroutine function: a function is needed, got ${typeof fn}`,
+    );
+  }
+  const made = (...args: A) => new Coroutine<T>(fn as never, args);
+  Object.defineProperty(made, "name", { value: fn.name, configurable: true });
+  wrapped.add(made);
+  return made;
+}
+
+/**
+ * Whether a value is a coroutine object: a {@linkcode Coroutine} or a generator.
+ *
+ * @param obj Any value.
+ * @returns Whether it is one.
+ */
+export function isCoroutine(
+  obj: unknown,
+): obj is Coroutine<unknown> | Coro<unknown> {
+  return obj instanceof Coroutine || isGenerator(obj);
+}
+
+/**
+ * Whether a value is a coroutine function: async, a generator function, or made by
+ * {@linkcode coroutine}. A function that merely returns a promise cannot be told
+ * from others.
+ *
+ * @param func Any value.
+ * @returns Whether it is one.
+ */
+export function isCoroutineFunction(func: unknown): boolean {
+  if (typeof func !== "function") return false;
+  const { constructor } = func;
+  return constructor === AsyncFunction || constructor === GeneratorFunction ||
+    wrapped.has(func);
+}
+
+/**
+ * The iterator that drives what was given as a coroutine, or null if it is none: a
+ * promise that already runs, a future, or something else. @internal
+ */
+export function toIterator<T>(coro: unknown): CoroIterator<T> | null {
+  if (coro instanceof Coroutine) return coro._take();
+  if (typeof coro === "function") {
+    return coro.constructor === GeneratorFunction
+      ? coro() as CoroIterator<T>
+      : new InlineCall<T>(coro as () => unknown, [], true);
+  }
+  return isGenerator(coro) ? coro as CoroIterator<T> : null;
+}
+
+/** Ends a coroutine that will not be run. @internal */
+export function closeCoroutine(coro: unknown): void {
+  if (coro instanceof Coroutine) coro.close();
+  else if (isGenerator(coro)) coro.return?.(undefined);
+}
+
+/** A loop that keeps track of async generators. */
+interface AsyncgenHooks extends AbstractEventLoop {
+  _asyncgens?: Set<AsyncGenerator<unknown, unknown, unknown>>;
+}
+
+/**
+ * Makes an async generator function whose generators are closed when the loop shuts
+ * down, if they are still open then: their `finally` blocks run.
+ *
+ * @param fn The async generator function.
+ * @returns A function that makes tracked generators.
+ *
+ * @example
+ * ```ts
+ * import { asyncgen, run, sleep } from "@x/asyncio";
+ *
+ * const ticks = asyncgen(async function* () {
+ *   try {
+ *     for (let i = 0;; i++) {
+ *       await sleep(0.01);
+ *       yield i;
+ *     }
+ *   } finally {
+ *     console.log("closed");
+ *   }
+ * });
+ * await run(async () => {
+ *   const it = ticks();
+ *   console.log((await it.next()).value); // left open: run() closes it
+ * });
+ * ```
+ */
+export function asyncgen<A extends unknown[], Y, R, N>(
+  fn: (...args: A) => AsyncGenerator<Y, R, N>,
+): (...args: A) => AsyncGenerator<Y, R, N> {
+  return (...args: A) => {
+    const gen = fn(...args);
+    const first = gen.next.bind(gen);
+    let tracked: Set<AsyncGenerator<unknown, unknown, unknown>> | undefined;
+    let started = false;
+    const untrack = () => void tracked?.delete(gen as never);
+    const follow = (result: Promise<IteratorResult<Y, R>>) =>
+      result.then((r) => {
+        if (r.done === true) untrack();
+        return r;
+      }, (error) => {
+        untrack();
+        throw error;
+      });
+    gen.next = (...value) => {
+      if (!started) {
+        started = true;
+        // As CPython: the loop that runs the first step keeps track of it.
+        const loop = state.loop as AsyncgenHooks | null;
+        loop?._asyncgens?.add(gen as never);
+        if (loop !== null) tracked = loop._asyncgens;
+      }
+      return follow(first(...value));
+    };
+    const close = gen.return.bind(gen);
+    gen.return = (value) => follow(close(value));
+    return gen;
+  };
+}

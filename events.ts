@@ -1,0 +1,603 @@
+/**
+ * Handles, the abstract event loop and server, and the functions that find a
+ * loop: the running one, the one set for this thread, a new one.
+ *
+ * @module
+ */
+
+import { Context, snapshotContext } from "./contextvars.ts";
+import {
+  KeyboardInterrupt,
+  NotImplementedError,
+  RuntimeError,
+  SystemExit,
+} from "./exceptions.ts";
+import { extractStack, formatCallback } from "./format_helpers.ts";
+import type { StackFrame } from "./format_helpers.ts";
+import type { Awaitable, TaskOptions } from "./coroutines.ts";
+import type { Future } from "./futures.ts";
+import type { Task } from "./tasks.ts";
+import { state, type StepOwner } from "./_state.ts";
+
+/** Whether an error must leave the loop rather than be reported. @internal */
+export function isExit(error: unknown): boolean {
+  return error instanceof KeyboardInterrupt || error instanceof SystemExit;
+}
+
+/** What the ready queue holds: handles, tasks and suspended awaits. @internal */
+export interface Runnable {
+  /** Runs it; only KeyboardInterrupt and SystemExit may be thrown. */
+  _run(): void;
+}
+
+/** A callback of a loop. */
+// deno-lint-ignore no-explicit-any
+export type Callback<A extends unknown[] = any[]> = (...args: A) => unknown;
+
+/**
+ * What an exception handler is told. `message` is always there; the other keys
+ * depend on what failed.
+ */
+export interface ExceptionContext {
+  /** What happened. */
+  message: string;
+  /** The error. */
+  exception?: unknown;
+  /** The future it belongs to. */
+  future?: Future<unknown> | undefined;
+  /** The task it belongs to. */
+  task?: Task<unknown> | undefined;
+  /** The handle whose callback failed. */
+  handle?: Handle | undefined;
+  /** The async generator that failed to close. */
+  asyncgen?: unknown;
+  /** Where the future or task was made, in debug mode. */
+  sourceTraceback?: readonly StackFrame[];
+  /** Where the callback was scheduled, in debug mode. */
+  handleTraceback?: readonly StackFrame[];
+  /** Whatever else a caller wants to hand over. */
+  [key: string]: unknown;
+}
+
+/** Is told of errors that nobody can catch. */
+export type ExceptionHandler = (
+  loop: AbstractEventLoop,
+  context: ExceptionContext,
+) => void;
+
+/** Makes the tasks of a loop in place of the Task constructor. */
+export type TaskFactory = (
+  loop: AbstractEventLoop,
+  coro: Awaitable<unknown>,
+  options: TaskOptions,
+) => Future<unknown>;
+
+/** Runs functions outside the loop's thread. */
+export interface Executor {
+  /** Starts a call; the promise settles with its outcome. */
+  // deno-lint-ignore no-explicit-any
+  submit(fn: any, ...args: any[]): PromiseLike<any>;
+  /** Takes no more calls; with `wait`, settles when all have ended. */
+  shutdown(options?: { wait?: boolean }): PromiseLike<void> | void;
+}
+
+/** A scheduled callback, as `callSoon` returns it. */
+export class Handle implements Runnable {
+  /** @internal */
+  _callback: Callback | null;
+  /** @internal */
+  _args: readonly unknown[] | null;
+  /** @internal */
+  readonly _loop: AbstractEventLoop;
+  /** Null stands for an empty context that nobody asked for. @internal */
+  _context: Context | null;
+  /** @internal */
+  _cancelled = false;
+  /** @internal */
+  _sourceTraceback: readonly StackFrame[] | null = null;
+
+  /**
+   * @param callback What is called.
+   * @param args What it is called with.
+   * @param loop The loop that calls it.
+   * @param context The context it runs in; a copy of the current one unless given.
+   */
+  constructor(
+    callback: Callback,
+    args: readonly unknown[],
+    loop: AbstractEventLoop,
+    context?: Context | null,
+  ) {
+    this._callback = callback;
+    this._args = args;
+    this._loop = loop;
+    this._context = context === undefined ? snapshotContext() : context;
+    if (loop.getDebug()) this._sourceTraceback = extractStack();
+  }
+
+  /** Drops the callback; the loop will pass over it. */
+  cancel(): void {
+    if (this._cancelled) return;
+    this._cancelled = true;
+    this._callback = null;
+    this._args = null;
+  }
+
+  /** Whether it was cancelled. */
+  cancelled(): boolean {
+    return this._cancelled;
+  }
+
+  /** The context that the callback runs in. */
+  getContext(): Context {
+    return this._context ??= new Context();
+  }
+
+  /** @internal */
+  _run(): void {
+    const callback = this._callback;
+    if (callback === null) return;
+    const args = this._args!;
+    state.sync = true;
+    state.task = null;
+    state.context = this._context;
+    let result: unknown;
+    try {
+      // The common arities without a spread, which costs more than the call.
+      result = args.length === 0
+        ? callback()
+        : args.length === 1
+        ? callback(args[0])
+        : callback(...args);
+    } catch (error) {
+      if (isExit(error)) throw error;
+      this._failed(error);
+    } finally {
+      state.sync = false;
+      state.context = null;
+    }
+    if (result instanceof Promise) this._watch(result);
+  }
+
+  /** An async function as a callback: nobody else would hear of its error. */
+  _watch(result: Promise<unknown>): void {
+    result.then(undefined, (error) => {
+      if (isExit(error)) this._loop._fatal(error);
+      else this._failed(error);
+    });
+  }
+
+  /** @internal */
+  _failed(error: unknown): void {
+    const what = this._callback === null
+      ? "a callback"
+      : formatCallback(this._callback, this._args ?? []);
+    const context: ExceptionContext = {
+      message: `Exception in callback ${what}`,
+      exception: error,
+      handle: this,
+    };
+    if (this._sourceTraceback !== null) {
+      context.sourceTraceback = this._sourceTraceback;
+    }
+    this._loop.callExceptionHandler(context);
+  }
+
+  /** @internal */
+  _info(): string {
+    const parts: string[] = [this.constructor.name];
+    if (this._cancelled) parts.push("cancelled");
+    if (this._callback !== null) {
+      parts.push(formatCallback(this._callback, this._args ?? []));
+    }
+    const origin = this._sourceTraceback?.at(-1);
+    if (origin !== undefined) {
+      parts.push(`created at ${origin.file}:${origin.line}`);
+    }
+    return parts.join(" ");
+  }
+
+  /** Shows the callback. */
+  toString(): string {
+    return `<${this._info()}>`;
+  }
+}
+
+let timerCount = 0;
+
+/** A callback scheduled for a time, as `callLater` and `callAt` return it. */
+export class TimerHandle extends Handle {
+  /** @internal */
+  readonly _when: number;
+  /** Orders equal deadlines as they were scheduled. @internal */
+  readonly _seq: number;
+  /** Whether it stands in its loop's heap. @internal */
+  _scheduled = false;
+
+  /**
+   * @param when The loop's time at which it is due, in seconds.
+   * @param callback What is called.
+   * @param args What it is called with.
+   * @param loop The loop that calls it.
+   * @param context The context it runs in; a copy of the current one unless given.
+   */
+  constructor(
+    when: number,
+    callback: Callback,
+    args: readonly unknown[],
+    loop: AbstractEventLoop,
+    context?: Context | null,
+  ) {
+    super(callback, args, loop, context);
+    this._when = when;
+    this._seq = timerCount++;
+  }
+
+  /** Drops the callback and tells the loop, which sweeps its heap now and then. */
+  override cancel(): void {
+    if (!this._cancelled) this._loop._timerHandleCancelled(this);
+    super.cancel();
+  }
+
+  /** The loop's time at which it is due, in seconds. */
+  when(): number {
+    return this._when;
+  }
+
+  /**
+   * Orders timers by when they are due, then by when they were scheduled.
+   *
+   * @param other The other timer.
+   * @returns A number below, at or above zero, as Array.prototype.sort takes it.
+   */
+  compare(other: TimerHandle): number {
+    return this._when - other._when || this._seq - other._seq;
+  }
+
+  /** @internal */
+  override _info(): string {
+    const [name, ...rest] = super._info().split(" ");
+    return [name, `when=${this._when}`, ...rest].join(" ");
+  }
+}
+
+/** What `createServer` returns. */
+export abstract class AbstractServer {
+  /** Stops listening; connections that are open stay open. */
+  close(): void {
+    throw missing(this, "close");
+  }
+  /** Closes the connections that are open. */
+  closeClients(): void {
+    throw missing(this, "closeClients");
+  }
+  /** Closes the open connections at once, without sending what is buffered. */
+  abortClients(): void {
+    throw missing(this, "abortClients");
+  }
+  /** The loop it belongs to. */
+  getLoop(): AbstractEventLoop {
+    throw missing(this, "getLoop");
+  }
+  /** Whether it accepts connections. */
+  isServing(): boolean {
+    throw missing(this, "isServing");
+  }
+  /** Starts accepting. */
+  startServing(): PromiseLike<void> {
+    throw missing(this, "startServing");
+  }
+  /** Accepts until it is cancelled or closed. */
+  serveForever(): PromiseLike<void> {
+    throw missing(this, "serveForever");
+  }
+  /** Waits until it is closed and its connections have ended. */
+  waitClosed(): PromiseLike<void> {
+    throw missing(this, "waitClosed");
+  }
+  /** Closes it and waits for that. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.close();
+    await this.waitClosed();
+  }
+}
+
+/** The error for a method that a class was expected to bring along. */
+function missing(self: object, method: string): NotImplementedError {
+  return new NotImplementedError(
+    `Cannot call ${method}(): ${self.constructor.name} does not have it`,
+  );
+}
+
+/**
+ * What every event loop offers. The methods here throw NotImplementedError, as
+ * those of a loop without that ability do.
+ */
+export abstract class AbstractEventLoop {
+  /** Runs until {@linkcode AbstractEventLoop.stop} is called. */
+  runForever(): Promise<void> {
+    throw missing(this, "runForever");
+  }
+  /** Runs until an awaitable is done, and returns its result. */
+  runUntilComplete<T>(_future: Awaitable<T>): Promise<T> {
+    throw missing(this, "runUntilComplete");
+  }
+  /** Ends the run after the current iteration. */
+  stop(): void {
+    throw missing(this, "stop");
+  }
+  /** Whether it runs. */
+  isRunning(): boolean {
+    throw missing(this, "isRunning");
+  }
+  /** Whether it was closed. */
+  isClosed(): boolean {
+    throw missing(this, "isClosed");
+  }
+  /** Drops what is scheduled; the loop cannot be used again. */
+  close(): void {
+    throw missing(this, "close");
+  }
+  /** Closes the async generators that are still open. */
+  shutdownAsyncgens(): PromiseLike<void> {
+    throw missing(this, "shutdownAsyncgens");
+  }
+  /** Ends the default executor and waits for it, up to a timeout in seconds. */
+  shutdownDefaultExecutor(_timeout?: number | null): PromiseLike<void> {
+    throw missing(this, "shutdownDefaultExecutor");
+  }
+
+  /** Calls a function in the next iteration. */
+  callSoon<A extends unknown[]>(_callback: Callback<A>, ..._args: A): Handle {
+    throw missing(this, "callSoon");
+  }
+  /** Calls a function after a delay in seconds. */
+  callLater<A extends unknown[]>(
+    _delay: number,
+    _callback: Callback<A>,
+    ..._args: A
+  ): TimerHandle {
+    throw missing(this, "callLater");
+  }
+  /** Calls a function at a time of the loop's clock, in seconds. */
+  callAt<A extends unknown[]>(
+    _when: number,
+    _callback: Callback<A>,
+    ..._args: A
+  ): TimerHandle {
+    throw missing(this, "callAt");
+  }
+  /** As `callSoon`, also for callers outside the loop: it wakes an idle loop. */
+  callSoonThreadsafe<A extends unknown[]>(
+    _callback: Callback<A>,
+    ..._args: A
+  ): Handle {
+    throw missing(this, "callSoonThreadsafe");
+  }
+  /** The loop's clock, in seconds. */
+  time(): number {
+    throw missing(this, "time");
+  }
+  /** Makes a future of this loop. */
+  createFuture<T>(): Future<T> {
+    throw missing(this, "createFuture");
+  }
+  /** Makes a task of this loop. */
+  createTask<T>(_coro: Awaitable<T>, _options?: TaskOptions): Task<T> {
+    throw missing(this, "createTask");
+  }
+
+  /** Runs a function in an executor, or in the default one. */
+  runInExecutor<T>(
+    _executor: Executor | null,
+    _func: unknown,
+    ..._args: unknown[]
+  ): Future<T> {
+    throw missing(this, "runInExecutor");
+  }
+  /** Chooses the executor that `runInExecutor(null, …)` uses. */
+  setDefaultExecutor(_executor: Executor): void {
+    throw missing(this, "setDefaultExecutor");
+  }
+
+  /** Chooses what makes the loop's tasks; null for the Task class. */
+  setTaskFactory(_factory: TaskFactory | null): void {
+    throw missing(this, "setTaskFactory");
+  }
+  /** What makes the loop's tasks, or null for the Task class. */
+  getTaskFactory(): TaskFactory | null {
+    throw missing(this, "getTaskFactory");
+  }
+  /** The handler that was set, or null. */
+  getExceptionHandler(): ExceptionHandler | null {
+    throw missing(this, "getExceptionHandler");
+  }
+  /** Chooses who is told of errors that nobody can catch; null for the default. */
+  setExceptionHandler(_handler: ExceptionHandler | null): void {
+    throw missing(this, "setExceptionHandler");
+  }
+  /** Logs an error that nobody can catch. */
+  defaultExceptionHandler(_context: ExceptionContext): void {
+    throw missing(this, "defaultExceptionHandler");
+  }
+  /** Tells the handler of an error that nobody can catch. */
+  callExceptionHandler(_context: ExceptionContext): void {
+    throw missing(this, "callExceptionHandler");
+  }
+  /** Whether debug mode is on. */
+  getDebug(): boolean {
+    throw missing(this, "getDebug");
+  }
+  /** Turns debug mode on or off. */
+  setDebug(_enabled: boolean): void {
+    throw missing(this, "setDebug");
+  }
+
+  // What futures and tasks need of a loop beyond asyncio's interface. A loop
+  // that has nothing but callSoon gets by with these.
+
+  /** Queues something to be run in the next iteration. @internal */
+  _push(runnable: Runnable): void {
+    this.callSoon(() => runnable._run());
+  }
+  /** Async code of a task is about to run in microtasks. @internal */
+  _openStep(_owner: StepOwner): void {}
+  /** A task waits for something of this library, or has ended. @internal */
+  _closeStep(_owner: StepOwner): void {}
+  /** Ends the run with an error. @internal */
+  _fatal(error: unknown): void {
+    throw error;
+  }
+  /** Puts a timer into the heap. @internal */
+  _addTimer(timer: TimerHandle): void {
+    this.callAt(timer._when, () => timer._run());
+  }
+  /** Hears of a timer that was cancelled. @internal */
+  _timerHandleCancelled(_handle: TimerHandle): void {}
+}
+
+/** Chooses loops for threads; what asyncio had up to 3.13. */
+export abstract class AbstractEventLoopPolicy {
+  /** The loop of this thread. */
+  getEventLoop(): AbstractEventLoop {
+    throw missing(this, "getEventLoop");
+  }
+  /** Sets the loop of this thread. */
+  setEventLoop(_loop: AbstractEventLoop | null): void {
+    throw missing(this, "setEventLoop");
+  }
+  /** Makes a loop. */
+  newEventLoop(): AbstractEventLoop {
+    throw missing(this, "newEventLoop");
+  }
+  /** The watcher of child processes. */
+  getChildWatcher(): unknown {
+    throw missing(this, "getChildWatcher");
+  }
+  /** Sets the watcher of child processes. */
+  setChildWatcher(_watcher: unknown): void {
+    throw missing(this, "setChildWatcher");
+  }
+}
+
+type LoopFactory = () => AbstractEventLoop;
+
+let defaultFactory: LoopFactory | null = null;
+
+/** Names the loop class of this platform, from the layer above. @internal */
+export function registerDefaultLoop(factory: LoopFactory): void {
+  defaultFactory = factory;
+}
+
+/** The policy in use unless another is set: one loop per thread, set by hand. */
+export class BaseDefaultEventLoopPolicy extends AbstractEventLoopPolicy {
+  #loop: AbstractEventLoop | null = null;
+
+  /** The loop that was set for this thread. */
+  override getEventLoop(): AbstractEventLoop {
+    if (this.#loop === null) {
+      throw new RuntimeError(
+        "There is no current event loop in this thread: use run(), or call " +
+          "setEventLoop(newEventLoop()) first",
+      );
+    }
+    return this.#loop;
+  }
+
+  /** Sets the loop of this thread; null for none. */
+  override setEventLoop(loop: AbstractEventLoop | null): void {
+    if (loop !== null && !(loop instanceof AbstractEventLoop)) {
+      throw new TypeError(
+        "loop must be an instance of AbstractEventLoop or null, not " +
+          `'${typeof loop}'`,
+      );
+    }
+    this.#loop = loop;
+  }
+
+  /** Makes the default loop of this platform. */
+  override newEventLoop(): AbstractEventLoop {
+    if (defaultFactory === null) {
+      throw new NotImplementedError(
+        "Cannot make an event loop: no loop class is loaded; import " +
+          '"@x/asyncio" or "@x/asyncio/base_events"',
+      );
+    }
+    return defaultFactory();
+  }
+}
+
+let policy: AbstractEventLoopPolicy | null = null;
+
+/** The policy in use. */
+export function getEventLoopPolicy(): AbstractEventLoopPolicy {
+  return policy ??= new BaseDefaultEventLoopPolicy();
+}
+
+/**
+ * Chooses the policy.
+ *
+ * @param newPolicy The policy; null for the default one.
+ */
+export function setEventLoopPolicy(
+  newPolicy: AbstractEventLoopPolicy | null,
+): void {
+  if (newPolicy !== null && !(newPolicy instanceof AbstractEventLoopPolicy)) {
+    throw new TypeError(
+      "policy must be an instance of AbstractEventLoopPolicy or null, not " +
+        `'${typeof newPolicy}'`,
+    );
+  }
+  policy = newPolicy;
+}
+
+/** The running loop of this thread, or null. */
+export function _getRunningLoop(): AbstractEventLoop | null {
+  return state.loop;
+}
+
+/** Sets the running loop of this thread; for implementers of loops. */
+export function _setRunningLoop(loop: AbstractEventLoop | null): void {
+  state.loop = loop;
+}
+
+/**
+ * The running loop of this thread.
+ *
+ * @returns The loop.
+ * @throws RuntimeError When no loop runs.
+ */
+export function getRunningLoop(): AbstractEventLoop {
+  if (state.loop === null) throw new RuntimeError("no running event loop");
+  return state.loop;
+}
+
+/**
+ * The running loop, else the one set for this thread.
+ *
+ * @returns The loop.
+ * @throws RuntimeError When there is neither.
+ */
+export function getEventLoop(): AbstractEventLoop {
+  return state.loop ?? getEventLoopPolicy().getEventLoop();
+}
+
+/** Sets the loop of this thread for {@linkcode getEventLoop}; null for none. */
+export function setEventLoop(loop: AbstractEventLoop | null): void {
+  getEventLoopPolicy().setEventLoop(loop);
+}
+
+/** Makes a loop of the policy's kind. */
+export function newEventLoop(): AbstractEventLoop {
+  return getEventLoopPolicy().newEventLoop();
+}
+
+/** The policy's watcher of child processes. */
+export function getChildWatcher(): unknown {
+  return getEventLoopPolicy().getChildWatcher();
+}
+
+/** Sets the policy's watcher of child processes. */
+export function setChildWatcher(watcher: unknown): void {
+  getEventLoopPolicy().setChildWatcher(watcher);
+}

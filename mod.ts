@@ -1,0 +1,37 @@
+/**
+ * Python's asyncio for TypeScript: an event loop, tasks that can be cancelled,
+ * timeouts, and runners with Ctrl-C handling, with CPython's semantics to the order
+ * of callbacks, under native async/await.
+ *
+ * @example Hello
+ * ```ts
+ * import { gather, run, sleep } from "@x/asyncio";
+ *
+ * async function greet(name: string, delay: number) {
+ *   await sleep(delay);
+ *   return `hello ${name}`;
+ * }
+ *
+ * await run(async () => {
+ *   console.log(
+ *     await gather([() => greet("ann", 0.02), () => greet("bob", 0.01)]),
+ *   );
+ * });
+ * ```
+ *
+ * @module
+ */
+
+export * from "./base_events.ts";
+export * from "./base_futures.ts";
+export * from "./constants.ts";
+export * from "./contextvars.ts";
+export * from "./coroutines.ts";
+export * from "./events.ts";
+export * from "./exceptions.ts";
+export * from "./format_helpers.ts";
+export * from "./futures.ts";
+export * from "./log.ts";
+export * from "./runners.ts";
+export * from "./tasks.ts";
+export * from "./timeouts.ts";

@@ -1,0 +1,366 @@
+/**
+ * `run` and `Runner`: the way into a program, with Ctrl-C handling, and out of it
+ * with everything closed.
+ *
+ * @module
+ */
+
+import { platform } from "./_platform/mod.ts";
+import type { Ending, Signals } from "./_platform/signals.ts";
+import type { Platform } from "./_platform/types.ts";
+import { THREAD_JOIN_TIMEOUT } from "./constants.ts";
+import { type Context, copyContext } from "./contextvars.ts";
+import { type Awaitable, type Coro, isCoroutine } from "./coroutines.ts";
+import {
+  _getRunningLoop,
+  type AbstractEventLoop,
+  isExit,
+  newEventLoop,
+  setEventLoop,
+} from "./events.ts";
+import {
+  CancelledError,
+  KeyboardInterrupt,
+  RuntimeError,
+  SystemExit,
+} from "./exceptions.ts";
+import type { Future } from "./futures.ts";
+import { allTasks, ensureFuture, gather, sleep, type Task } from "./tasks.ts";
+
+/**
+ * How many iterations the tasks that are left get after a second Ctrl-C. Enough
+ * for a `finally` that hands over a lock or closes a few nested scopes; a task
+ * that yields in a circle does not hold up the end.
+ */
+const LAST_ITERATIONS = 100;
+
+/** Options of {@linkcode run} and {@linkcode Runner}. */
+export interface RunnerOptions {
+  /** Turns the loop's debug mode on or off; the loop decides unless given. */
+  debug?: boolean | undefined;
+  /** Makes the loop; {@linkcode newEventLoop} unless given. */
+  loopFactory?: (() => AbstractEventLoop) | undefined;
+}
+
+/** Options of {@linkcode Runner.run}. */
+export interface RunOptions {
+  /** The context the coroutine runs in; the runner's own unless given. */
+  context?: Context | null | undefined;
+}
+
+type State = "created" | "initialized" | "closed";
+
+/**
+ * Runs several coroutines one after another in one loop and one context, then
+ * closes the loop with all that still runs in it.
+ *
+ * While it runs a coroutine in the main thread, Ctrl-C (SIGINT) cancels that
+ * coroutine's task; when the task ends by it, `run` throws
+ * {@linkcode KeyboardInterrupt}. A second Ctrl-C makes it throw at once, whatever
+ * the task does. A program that does not catch the error ends by SIGINT, as
+ * programs do without a handler (the shell sees 130). Where a listener for SIGINT
+ * stands already, it is left alone.
+ *
+ * @example Two runs that share a context
+ * ```ts
+ * import { ContextVar, Runner } from "@x/asyncio";
+ *
+ * const user = new ContextVar<string>("user");
+ * await using runner = new Runner();
+ * await runner.run(async () => void user.set("ann"));
+ * console.log(await runner.run(async () => user.get())); // "ann"
+ * ```
+ */
+export class Runner {
+  #state: State = "created";
+  readonly #debug: boolean | undefined;
+  readonly #loopFactory: (() => AbstractEventLoop) | undefined;
+  #loop: AbstractEventLoop | null = null;
+  #context: Context | null = null;
+  #setLoop = false;
+  #interrupts = 0;
+  /** Whether a second Ctrl-C ended the last run. */
+  #cutShort = false;
+  #closing: Promise<void> | null = null;
+
+  /**
+   * @param options See {@linkcode RunnerOptions}.
+   */
+  constructor(options?: RunnerOptions) {
+    this.#debug = options?.debug;
+    this.#loopFactory = options?.loopFactory;
+  }
+
+  /**
+   * Runs a coroutine until it is done.
+   *
+   * @param coro A coroutine, a function that makes one (called as the first step
+   * of the task), or anything else that can be awaited.
+   * @param options `context`: the context it runs in.
+   * @returns Its result.
+   * @throws RuntimeError When a loop runs already, or the runner is closed.
+   * @throws TypeError When `coro` is nothing that can be awaited.
+   * @throws KeyboardInterrupt When Ctrl-C ended it.
+   */
+  async run<T>(coro: Awaitable<T>, options?: RunOptions): Promise<T> {
+    if (_getRunningLoop() !== null) {
+      throw new RuntimeError(
+        "Runner.run() cannot be called from a running event loop",
+      );
+    }
+    const loop = this.#init();
+    const task = loop.createTask(toCoroutine(coro), {
+      context: options?.context ?? this.#context,
+    });
+    this.#interrupts = 0;
+    this.#cutShort = false;
+    const signals = signalsOf(loop);
+    const watch = signals.watchInterrupts(() => this.#onInterrupt(loop, task));
+    try {
+      return await loop.runUntilComplete(task);
+    } catch (error) {
+      throw onTheWayOut(signals, this.#interruptOr(error, task));
+    } finally {
+      watch?.dispose();
+    }
+  }
+
+  /**
+   * The runner's loop; it is made when it is first needed.
+   *
+   * @throws RuntimeError When the runner is closed.
+   */
+  getLoop(): AbstractEventLoop {
+    return this.#init();
+  }
+
+  /**
+   * Cancels the tasks that are left and waits for them, closes async generators
+   * and the default executor, then the loop. What goes wrong in a task on the way
+   * is told to the loop's exception handler. Closing twice does nothing.
+   *
+   * After a second Ctrl-C nothing is waited for: tasks get a last number of
+   * iterations, without timers and I/O.
+   */
+  async close(): Promise<void> {
+    if (this.#state !== "initialized") return;
+    this.#closing ??= this.#close(this.#loop!);
+    try {
+      await this.#closing;
+    } finally {
+      this.#closing = null;
+    }
+  }
+
+  /** Closes it. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  #init(): AbstractEventLoop {
+    if (this.#state === "closed") throw new RuntimeError("Runner is closed");
+    if (this.#loop !== null) return this.#loop;
+    let loop: AbstractEventLoop;
+    if (this.#loopFactory === undefined) {
+      loop = newEventLoop();
+      setEventLoop(loop);
+      this.#setLoop = true;
+    } else loop = this.#loopFactory();
+    if (this.#debug !== undefined) loop.setDebug(this.#debug);
+    this.#loop = loop;
+    this.#context = copyContext();
+    this.#state = "initialized";
+    return loop;
+  }
+
+  async #close(loop: AbstractEventLoop): Promise<void> {
+    try {
+      if (this.#cutShort) await abandonAll(loop);
+      else {
+        await cancelAll(loop);
+        await loop.runUntilComplete(loop.shutdownAsyncgens());
+        await loop.runUntilComplete(
+          loop.shutdownDefaultExecutor(THREAD_JOIN_TIMEOUT),
+        );
+      }
+    } finally {
+      if (this.#setLoop) setEventLoop(null);
+      loop.close();
+      this.#loop = null;
+      this.#state = "closed";
+    }
+  }
+
+  #onInterrupt(loop: AbstractEventLoop, task: Task<unknown>): void {
+    this.#interrupts++;
+    if (this.#interrupts === 1 && !task.done()) {
+      task.cancel();
+      return;
+    }
+    this.#cutShort = true;
+    loop._fatal(new KeyboardInterrupt());
+  }
+
+  /** The interrupt that stands behind an error, else the error itself. */
+  #interruptOr(error: unknown, task: Future<unknown>): unknown {
+    if (this.#cutShort && error instanceof KeyboardInterrupt) {
+      // A new one: its stack leads to the caller, not to the signal's handler.
+      return new KeyboardInterrupt();
+    }
+    if (this.#interrupts === 0 || !(error instanceof CancelledError)) {
+      return error;
+    }
+    // A task factory may have made something that is not a task.
+    const { uncancel } = task as Partial<Task<unknown>>;
+    if (uncancel?.call(task as Task<unknown>) !== 0) return error;
+    return new KeyboardInterrupt(undefined, { cause: error });
+  }
+}
+
+/**
+ * Runs a program's main coroutine in a new loop, and closes the loop afterwards
+ * with all that still runs in it.
+ *
+ * Ctrl-C is handled as {@linkcode Runner} says: the first one cancels `main`, so
+ * that its `finally` blocks run.
+ *
+ * @param main A coroutine, a function that makes one (called as the first step of
+ * the task), or anything else that can be awaited.
+ * @param options `debug`: turns debug mode on or off; `loopFactory`: makes the loop.
+ * @returns The result of `main`.
+ * @throws RuntimeError When a loop runs already.
+ * @throws TypeError When `main` is nothing that can be awaited.
+ * @throws KeyboardInterrupt When Ctrl-C ended it.
+ *
+ * @example A program
+ * ```ts
+ * import { run, sleep } from "@x/asyncio";
+ *
+ * await run(async () => {
+ *   console.log("hello");
+ *   await sleep(0.01); // seconds
+ *   console.log("world");
+ * });
+ * ```
+ */
+export async function run<T>(
+  main: Awaitable<T>,
+  options?: RunnerOptions,
+): Promise<T> {
+  if (_getRunningLoop() !== null) {
+    throw new RuntimeError(
+      "asyncio.run() cannot be called from a running event loop",
+    );
+  }
+  const runner = new Runner(options);
+  const signals = signalsOf(runner.getLoop());
+  try {
+    try {
+      return await runner.run(main);
+    } finally {
+      await runner.close();
+    }
+  } catch (error) {
+    // Told again: Bun hears of a rejection only soon after it was told.
+    throw onTheWayOut(signals, error);
+  }
+}
+
+function signalsOf(loop: AbstractEventLoop): Signals {
+  const own = (loop as { _platform?: Platform })._platform;
+  return (own ?? platform).signals;
+}
+
+function toCoroutine<T>(coro: Awaitable<T>): Awaitable<T> {
+  if (isCoroutine(coro) || typeof coro === "function") return coro;
+  if (typeof (coro as PromiseLike<T> | null)?.then !== "function") {
+    throw new TypeError(
+      "An asyncio.Future, a coroutine or an awaitable is required",
+    );
+  }
+  return wrapAwaitable(coro as PromiseLike<T>);
+}
+
+function* wrapAwaitable<T>(awaitable: PromiseLike<T>): Coro<T> {
+  return (yield* ensureFuture(awaitable)) as T;
+}
+
+/** Cancels all tasks and waits until they have ended. */
+async function cancelAll(loop: AbstractEventLoop): Promise<void> {
+  const left = [...allTasks(loop)];
+  if (left.length === 0) return;
+  for (const task of left) task.cancel();
+  await loop.runUntilComplete(gather(left, { returnExceptions: true }));
+  for (const task of left) reportFailure(loop, task);
+}
+
+/** Cancels all tasks and gives them a bounded number of iterations to end. */
+async function abandonAll(loop: AbstractEventLoop): Promise<void> {
+  // One iteration for what is queued: if the interrupt came right when main had
+  // ended, a request to stop is, which would end a run that matters.
+  loop.stop();
+  await loop.runForever();
+  const left = [...allTasks(loop)];
+  for (const task of left) task.cancel();
+  await loop.runUntilComplete(lastIterations(left));
+  for (const task of left) reportFailure(loop, task);
+  const closing = loop.createTask(loop.shutdownAsyncgens());
+  await loop.runUntilComplete(lastIterations([closing]));
+  reportFailure(loop, closing);
+}
+
+function* lastIterations(tasks: readonly Task<unknown>[]): Coro<void> {
+  for (let i = 0; i < LAST_ITERATIONS; i++) {
+    if (tasks.every((task) => task.done())) return;
+    yield* sleep(0);
+  }
+}
+
+function reportFailure(loop: AbstractEventLoop, task: Task<unknown>): void {
+  if (!task.done()) {
+    loop.callExceptionHandler({
+      message: "task did not end when asyncio.run() was interrupted twice",
+      task,
+    });
+    return;
+  }
+  if (task.cancelled()) return;
+  const exception = task.exception();
+  if (exception === null) return;
+  loop.callExceptionHandler({
+    message: "unhandled exception during asyncio.run() shutdown",
+    exception,
+    task,
+  });
+}
+
+/** Has the program end by an exit that nobody catches; returns the error. */
+function onTheWayOut(signals: Signals, error: unknown): unknown {
+  if (isExit(error)) signals.endOnUncaught(endingFor);
+  return error;
+}
+
+function endingFor(error: unknown): Ending | undefined {
+  if (error instanceof KeyboardInterrupt) {
+    return {
+      notice: `KeyboardInterrupt\n${framesOf(error)}`,
+      signal: "SIGINT",
+    };
+  }
+  if (!(error instanceof SystemExit)) return undefined;
+  const code: unknown = (error as { code?: unknown }).code;
+  if (typeof code === "number") return { notice: "", code };
+  return code === undefined || code === null
+    ? { notice: "", code: 0 }
+    : { notice: `${code}\n`, code: 1 };
+}
+
+/** This module as it stands in stacks: a URL, or a path on Bun. */
+const HERE = import.meta.url.replace(/^file:\/\//, "");
+
+/** The lines of a stack but for this module's, without the head. */
+function framesOf(error: Error): string {
+  return (error.stack ?? "").split("\n")
+    .filter((line) => /^\s+at /.test(line) && !line.includes(HERE))
+    .map((line) => `${line}\n`).join("");
+}

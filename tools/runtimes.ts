@@ -1,0 +1,104 @@
+/**
+ * Where the tools find Deno, Bun and tsc, and which @std packages the tests
+ * get. Uses only `node:` modules, so that it runs on Deno, Bun and Node.
+ *
+ * @module
+ */
+import { spawnSync } from "node:child_process";
+import { existsSync } from "node:fs";
+import process from "node:process";
+
+/** The version of Deno that is fetched where none is found. */
+export const DENO_VERSION = "2.9.5";
+/** The version of Bun that is fetched where none is found. */
+export const BUN_VERSION = "1.4.5";
+/** The version of TypeScript that checks the sources beside Deno's own. */
+export const TYPESCRIPT_VERSION = "6.0.3";
+
+/** A program and the arguments that come before the caller's own. */
+export type Command = readonly [string, ...string[]];
+
+/** What the tests import as `@std/…`. */
+export type Std = "jsr" | "stand-ins";
+
+const STAND_INS = "tests/_std/import_map.json";
+
+/** Whether a command answers `--version`. */
+function answers([program, ...args]: Command): boolean {
+  const result = spawnSync(program, [...args, "--version"], {
+    stdio: ["ignore", "pipe", "ignore"],
+  });
+  return result.status === 0;
+}
+
+/** The first of some commands that answers `--version`. */
+function first(...commands: Command[]): Command | undefined {
+  return commands.find(answers);
+}
+
+/**
+ * Finds Deno: the one that runs this program, one on the PATH, or the pinned
+ * version through npx or bunx.
+ */
+export function findDeno(): Command | undefined {
+  if ("deno" in process.versions) return [process.execPath];
+  return first(
+    ["deno"],
+    ["npx", "-y", `deno@${DENO_VERSION}`],
+    ["bunx", `deno@${DENO_VERSION}`],
+  );
+}
+
+/**
+ * Finds Bun: the one that runs this program, one on the PATH, or the pinned
+ * version through npx or Deno. `deno run npm:bun` cannot run it, since the
+ * package's program is a native one; `deno x` can.
+ */
+export function findBun(): Command | undefined {
+  if ("bun" in process.versions) return [process.execPath];
+  return first(
+    ["bun"],
+    ["npx", "-y", `bun@${BUN_VERSION}`],
+    ["deno", "x", "-y", `npm:bun@${BUN_VERSION}`],
+  );
+}
+
+/** Finds tsc: always the pinned version, since its checks differ by version. */
+export function findTsc(): Command | undefined {
+  return first(
+    ["npx", "-y", "-p", `typescript@${TYPESCRIPT_VERSION}`, "tsc"],
+    ["deno", "x", "-y", `npm:typescript@${TYPESCRIPT_VERSION}/tsc`],
+  );
+}
+
+/**
+ * Which @std packages Deno gets: the real ones where they are cached or JSR
+ * can be reached. `ASYNCIO_STD=jsr` or `ASYNCIO_STD=stand-ins` decides instead.
+ */
+export function stdOnDeno([program, ...args]: Command): Std {
+  const wanted = process.env["ASYNCIO_STD"];
+  if (wanted === "jsr" || wanted === "stand-ins") return wanted;
+  const result = spawnSync(
+    program,
+    [...args, "cache", "--quiet", "tests/_std/probe.ts"],
+    { stdio: "ignore", timeout: 30_000 },
+  );
+  return result.status === 0 ? "jsr" : "stand-ins";
+}
+
+/** Which @std packages Bun gets, by the order of the paths in tsconfig.json. */
+export function stdOnBun(): Std {
+  const files = [
+    "assert/mod.js",
+    "async/mod.js",
+    "testing/mock.js",
+    "testing/time.js",
+  ];
+  const installed = files.every((f) => existsSync(`node_modules/@std/${f}`));
+  return installed ? "jsr" : "stand-ins";
+}
+
+/** The flags that give a `deno` subcommand the chosen @std packages. */
+export function stdFlags(std: Std): string[] {
+  return std === "jsr" ? [] : [`--import-map=${STAND_INS}`, "--no-lock"];
+}

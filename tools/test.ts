@@ -1,0 +1,179 @@
+/**
+ * Runs the tests on Deno and on Bun and closes with one line that sums both.
+ *
+ *     deno task test [--only deno|bun] [--filter name] [file or folder …] [flags]
+ *
+ * A word picks the test files whose path contains it. `--filter` takes a part of
+ * a test's full name or a /regular expression/, as `deno test` does. Any other
+ * flag goes to `deno test`, so it needs `--only deno`; after `--only bun`, to
+ * `bun test`.
+ *
+ * @module
+ */
+import { spawnSync } from "node:child_process";
+import { existsSync, mkdirSync, readdirSync, readFileSync } from "node:fs";
+import { rmSync } from "node:fs";
+import process from "node:process";
+import {
+  type Command,
+  findBun,
+  findDeno,
+  stdFlags,
+  stdOnBun,
+  stdOnDeno,
+} from "./runtimes.ts";
+
+/** What ends a runtime that hangs where no test's own limit can see it. */
+const RUNTIME_LIMIT_MS = 6 * 60_000;
+const REPORTS = ".junit";
+
+interface Options {
+  readonly only: string | undefined;
+  readonly filter: string | undefined;
+  readonly words: readonly string[];
+  readonly flags: readonly string[];
+}
+
+function parse(argv: readonly string[]): Options {
+  let only: string | undefined;
+  let filter: string | undefined;
+  const words: string[] = [];
+  const flags: string[] = [];
+  for (let i = 0; i < argv.length; i++) {
+    const arg = argv[i]!;
+    const [name, value] = arg.split(/=(.*)/s);
+    if (name === "--only") only = value ?? argv[++i];
+    else if (name === "--filter") filter = value ?? argv[++i];
+    else if (arg.startsWith("-")) flags.push(arg);
+    else words.push(arg.replace(/^\.\//, ""));
+  }
+  if (only !== undefined && only !== "deno" && only !== "bun") {
+    throw new Error(`--only takes deno or bun: received ${only}`);
+  }
+  if (flags.length > 0 && only === undefined) {
+    throw new Error(
+      `Cannot pass ${flags.join(" ")} to both runtimes: add --only deno or ` +
+        "--only bun",
+    );
+  }
+  return { only, filter, words, flags };
+}
+
+/** The test files whose path contains one of the words; all without words. */
+function testFiles(words: readonly string[]): string[] {
+  const all = readdirSync("tests", { recursive: true, encoding: "utf8" })
+    .map((path) => `tests/${path.replaceAll("\\", "/")}`)
+    .filter((path) => path.endsWith("_test.ts"))
+    .sort();
+  if (words.length === 0) return all;
+  return all.filter((path) => words.some((word) => path.includes(word)));
+}
+
+/** Deno's filter, a substring or /regex/, as the regex that Bun takes. */
+function asRegex(filter: string): string {
+  const regex = /^\/(.*)\/$/s.exec(filter)?.[1];
+  return regex ?? filter.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
+}
+
+interface Counts {
+  passed: number;
+  failed: number;
+  skipped: number;
+}
+
+/** Counts the tests of a JUnit report, which both runtimes write. */
+function countReport(path: string): Counts {
+  const xml = existsSync(path) ? readFileSync(path, "utf8") : "";
+  const count = (re: RegExp) => xml.match(re)?.length ?? 0;
+  const failed = count(/<(failure|error)\b/g);
+  const skipped = count(/<skipped\b/g);
+  const passed = count(/<testcase\b/g) - failed - skipped;
+  return { passed, failed, skipped };
+}
+
+/** Runs one runtime's tests, its output going to the terminal. */
+function runTests(what: string, command: Command, report: string): Counts {
+  rmSync(report, { force: true });
+  console.log(`\n--- ${what}`);
+  const [program, ...args] = command;
+  const result = spawnSync(program, args, {
+    stdio: ["ignore", "inherit", "inherit"],
+    timeout: RUNTIME_LIMIT_MS,
+    killSignal: "SIGKILL",
+  });
+  const counts = countReport(report);
+  // A file that throws on load, or a runtime that dies, is in no report.
+  if (result.status !== 0 && counts.failed === 0) {
+    const how = result.signal ?? `exit code ${result.status}`;
+    console.log(`${what} ended with ${how}: counted as one failure`);
+    counts.failed = 1;
+  }
+  return counts;
+}
+
+const options = parse(process.argv.slice(2));
+const files = testFiles(options.words).map((path) => `./${path}`);
+const total: Counts = { passed: 0, failed: 0, skipped: 0 };
+mkdirSync(REPORTS, { recursive: true });
+
+function add(counts: Counts): void {
+  total.passed += counts.passed;
+  total.failed += counts.failed;
+  total.skipped += counts.skipped;
+}
+
+/** A runtime that is not there fails the run where all are expected. */
+function missing(name: string): void {
+  console.log(`\n--- ${name} was not found: its tests did not run`);
+  if (process.env["CI"] || options.only === name) total.failed++;
+}
+
+function onDeno(): void {
+  const deno = findDeno();
+  if (!deno) return missing("deno");
+  const std = stdOnDeno(deno);
+  const report = `${REPORTS}/deno.xml`;
+  const filter = options.filter === undefined
+    ? []
+    : [`--filter=${options.filter}`];
+  const command: Command = [
+    ...deno,
+    "test",
+    "-A",
+    ...stdFlags(std),
+    `--junit-path=${report}`,
+    ...filter,
+    ...options.flags,
+    ...files,
+  ];
+  add(runTests(`deno, @std from ${std}`, command, report));
+}
+
+function onBun(): void {
+  const bun = findBun();
+  if (!bun) return missing("bun");
+  const report = `${REPORTS}/bun.xml`;
+  const filter = options.filter === undefined
+    ? []
+    : ["--test-name-pattern", asRegex(options.filter)];
+  const command: Command = [
+    ...bun,
+    "test",
+    "--reporter=junit",
+    `--reporter-outfile=${report}`,
+    ...filter,
+    ...options.flags,
+    ...files,
+  ];
+  add(runTests(`bun, @std from ${stdOnBun()}`, command, report));
+}
+
+if (files.length === 0) {
+  console.log(`no test file matches ${options.words.join(" ")}`);
+} else {
+  if (options.only !== "bun") onDeno();
+  if (options.only !== "deno") onBun();
+}
+const { passed, failed, skipped } = total;
+console.log(`\n${passed} passed, ${failed} failed, ${skipped} skipped`);
+process.exitCode = failed > 0 || passed === 0 ? 1 : 0;
