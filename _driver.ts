@@ -13,7 +13,12 @@
 
 import { platform as host } from "./_platform/mod.ts";
 import type { HostTimer, Platform } from "./_platform/types.ts";
-import { type AbstractEventLoop, isExit, type Runnable } from "./events.ts";
+import {
+  type AbstractEventLoop,
+  isExit,
+  type Runnable,
+  type TimerHandle,
+} from "./events.ts";
 import { logger } from "./log.ts";
 import { ReadyQueue, TimerHeap } from "./_ready.ts";
 import { state, type StepOwner } from "./_state.ts";
@@ -67,6 +72,11 @@ export class LoopDriver {
   #timerAt = Infinity;
   #release: () => void = () => {};
   #settle: ((failed: boolean, error: unknown) => void) | null = null;
+  /** Debug mode: what opened the step that is open, and when. */
+  #slow: Runnable | null = null;
+  #slowSince = 0;
+  /** Debug mode: what is being run. */
+  current: Runnable | null = null;
   /** Distinguishes runs: a late macrotask of an earlier run does nothing. */
   #run = 0;
 
@@ -85,6 +95,7 @@ export class LoopDriver {
     this.#mark++;
     this.#newSlice();
     this.#hopPending = false;
+    this.#pulsePending = false;
     const run = this.#run;
     this.#hop = this.#platform.context.hop(() => {
       // One asked for by an earlier run comes too late.
@@ -119,6 +130,12 @@ export class LoopDriver {
     if (this.#idle) this.#wake();
   }
 
+  /** Adds a timer; host callbacks do so while the loop sleeps. */
+  schedule(timer: TimerHandle): void {
+    this.timers.push(timer);
+    if (this.#idle && timer._when < this.#timerAt) this.#wake();
+  }
+
   /** Async code of a task is about to run in microtasks. */
   openStep(owner: StepOwner): void {
     if (!this.running || (owner as Marked)._stepMark === this.#mark) return;
@@ -130,7 +147,10 @@ export class LoopDriver {
   closeStep(owner: StepOwner): void {
     if ((owner as Marked)._stepMark !== this.#mark) return;
     (owner as Marked)._stepMark = -1;
-    if (--this.#open === 0 && !this.#idle) this.#wake();
+    if (--this.#open > 0) return;
+    if (this.#slow !== null) this.#reportSlow(this.#slow, this.#slowSince);
+    this.#slow = null;
+    if (!this.#idle) this.#wake();
   }
 
   /** Ends the run with an error that left a task in a microtask. */
@@ -157,12 +177,16 @@ export class LoopDriver {
     this.#pulsePending = true;
     const run = this.#run;
     this.#platform.clock.immediate(() => {
+      // The flag is the present run's; a late pulse of another must not clear it.
+      if (run !== this.#run) return;
       this.#pulsePending = false;
-      if (run !== this.#run || !this.running) return;
+      if (!this.running) return;
       this.#newSlice();
       if (this.#open > 0) {
         this.#open = 0;
         this.#mark++;
+        // It waited for something foreign: the time is not the step's.
+        this.#slow = null;
       }
       if (!this.#idle) this.#drive();
     });
@@ -286,14 +310,26 @@ export class LoopDriver {
     this.#timerAt = Infinity;
   }
 
-  /** Debug mode: reports what takes long. */
+  /** Debug mode: reports what takes long, and knows what runs. */
   #runTimed(next: Runnable): void {
-    const { clock } = this.#platform;
-    const began = clock.now();
-    next._run();
-    const took = clock.now() - began;
+    const began = this.#platform.clock.now();
+    this.current = next;
+    try {
+      next._run();
+    } finally {
+      this.current = null;
+    }
+    if (this.#open > 0) {
+      // The async code that it resumed is yet to run: timed until it waits.
+      this.#slow = next;
+      this.#slowSince = began;
+    } else this.#reportSlow(next, began);
+  }
+
+  #reportSlow(what: Runnable, since: number): void {
+    const took = this.#platform.clock.now() - since;
     if (took >= this.#loop.slowCallbackDuration) {
-      logger.warning(`Executing ${next} took ${took.toFixed(3)} seconds`);
+      logger.warning(`Executing ${what} took ${took.toFixed(3)} seconds`);
     }
   }
 
@@ -309,6 +345,7 @@ export class LoopDriver {
     this.#open = 0;
     this.#mark++;
     this.#todo = 0;
+    this.#slow = null;
     this.#forgetTimer();
     this.#release();
     state.sync = false;

@@ -1,11 +1,12 @@
 /** `ensureFuture` and `createTask`: making futures of awaitables. */
 
 import {
+  type AnyCoroutine,
   type Awaitable,
   type Coro,
   Coroutine,
-  type CoroutineFunction,
   isCoroutine,
+  type ResultOf,
   type TaskOptions,
 } from "./coroutines.ts";
 import {
@@ -15,9 +16,6 @@ import {
 } from "./events.ts";
 import { type Future, isFuture, wrapFuture } from "./futures.ts";
 import type { Task } from "./_task.ts";
-
-/** A coroutine in any spelling; not a promise, which runs already. */
-export type AnyCoroutine<T> = Coroutine<T> | Coro<T> | CoroutineFunction<T>;
 
 /**
  * Runs a coroutine beside the caller.
@@ -78,11 +76,25 @@ export function createTask<T>(
  * @returns The future.
  * @throws TypeError When it cannot be awaited.
  */
+export function ensureFuture<F extends Future<unknown>>(
+  awaitable: F,
+  options?: { loop?: AbstractEventLoop | undefined },
+): F;
+/** Makes a task of a coroutine. */
+export function ensureFuture<T>(
+  awaitable: Coroutine<T> | Coro<T>,
+  options?: { loop?: AbstractEventLoop | undefined },
+): Task<T>;
+/** Makes a future of anything that can be awaited. */
 export function ensureFuture<A extends Awaitable<unknown>>(
   awaitable: A,
   options?: { loop?: AbstractEventLoop | undefined },
-): Future<import("./coroutines.ts").ResultOf<A>> {
-  return toFuture(awaitable, options?.loop) as never;
+): Future<ResultOf<A>>;
+export function ensureFuture(
+  awaitable: Awaitable<unknown>,
+  options?: { loop?: AbstractEventLoop | undefined },
+): Future<unknown> {
+  return toFuture(awaitable, options?.loop);
 }
 
 function toFuture(

@@ -87,7 +87,9 @@ class GatheringFuture<T> extends Future<T> {
 /** A child's outcome as a value. */
 function outcome(child: Future<unknown>): unknown {
   if (child.cancelled()) return new CancelledError(child._cancelMessage ?? "");
-  return child.exception() ?? child.result();
+  child._seen();
+  // Not by exception(): anything can be thrown, null too.
+  return child._value;
 }
 
 /**
@@ -110,7 +112,9 @@ class ChildWaiter implements Waiter, Runnable {
   _run(): void {
     state.sync = true;
     try {
-      this.outer!._childDone(this.#child);
+      // There is no outer future when gather() refused a later argument.
+      if (this.outer === null) this.#child._seen();
+      else this.outer._childDone(this.#child);
     } finally {
       state.sync = false;
     }
@@ -155,8 +159,13 @@ export function gather<const A extends readonly Awaitable<unknown>[]>(
 /** Runs awaitables at once; the first error becomes the error of the whole. */
 export function gather<const A extends readonly Awaitable<unknown>[]>(
   aws: A,
-  options?: GatherOptions,
+  options?: { returnExceptions?: false | undefined },
 ): Future<GatherResults<A>>;
+/** Runs awaitables at once; whether errors stand among the results is open. */
+export function gather<const A extends readonly Awaitable<unknown>[]>(
+  aws: A,
+  options?: GatherOptions,
+): Future<GatherOutcomes<A>>;
 export function gather(
   aws: readonly Awaitable<unknown>[],
   options?: GatherOptions,
@@ -181,7 +190,7 @@ export function gather(
   for (const aw of aws) {
     let child = known.get(aw);
     if (child === undefined) {
-      child = ensureFuture(aw, { loop });
+      child = ensureFuture<Awaitable<unknown>>(aw, { loop }) as Future<unknown>;
       loop ??= child._loop;
       known.set(aw, child);
       if (child.done()) ended.push(child);

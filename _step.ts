@@ -54,6 +54,7 @@ export interface StepTask extends StepOwner, FutureLike {
   _mustCancel: boolean;
   _cancelMessage: unknown;
   _makeCancelledError(): CancelledError;
+  getName(): string;
   /** The first of the awaits that its async code waits in. */
   _points: AwaitPoint<unknown> | null;
 }
@@ -367,6 +368,10 @@ export class Reaction<T, R> implements PromiseLike<R> {
     } else this.#chain = ok ? Promise.resolve(value) : Promise.reject(value);
   }
 
+  toString(): string {
+    return "then()";
+  }
+
   /** Chains, as `Promise.prototype.then` does. */
   then<A = R, B = never>(
     onFulfilled?: ((value: R) => A | PromiseLike<A>) | null,
@@ -424,6 +429,10 @@ export class AwaitPoint<T> extends Reaction<T, unknown> implements Stepper {
     this._reject(error);
   }
 
+  override toString(): string {
+    return `await in ${this._owner.getName()}`;
+  }
+
   #unlink(): void {
     const { _previous: previous, _next: next } = this;
     if (previous === null) this._owner._points = next;
@@ -445,11 +454,12 @@ export function awaitInTask<T>(
 }
 
 /**
- * The task whose async code is asking, for `then`: null in synchronous callbacks and
- * generator steps, where `then` is an ordinary call and no `await`.
+ * The task whose async code is asking, for `then`: null in callbacks and generator
+ * steps, where `then` is an ordinary call and no `await`.
  */
 export function awaitingTask(): StepTask | null {
-  if (state.sync) return null;
   const task = taskStore.get();
+  // The store has the task also in the synchronous part of its async functions.
+  if (state.sync && state.task !== task) return null;
   return task === undefined || task.done() ? null : task as StepTask;
 }

@@ -132,9 +132,9 @@ function* waitForSome<F extends Future<unknown>>(
     left--;
     if (
       left <= 0 || returnWhen === FIRST_COMPLETED ||
-      returnWhen === FIRST_EXCEPTION && !future.cancelled() &&
-        future.exception() !== null
+      returnWhen === FIRST_EXCEPTION && future._failed
     ) {
+      future._seen();
       timer?.cancel();
       release(waiter);
     }
@@ -231,9 +231,8 @@ function* cancelAndWait(future: Future<unknown>): Coro<void> {
 
 /** Tells of the error of a future that nobody waits for any more. */
 function reportShielded(inner: Future<unknown>): void {
-  if (inner.cancelled()) return;
+  if (!inner._failed) return;
   const exception = inner.exception();
-  if (exception === null) return;
   const name = exception instanceof Error ? exception.name : typeof exception;
   const loop = inner.getLoop();
   loop.callExceptionHandler({

@@ -7,7 +7,12 @@
 import { platform as host } from "./_platform/mod.ts";
 import type { Platform } from "./_platform/types.ts";
 import type { Awaitable, Coro, TaskOptions } from "./coroutines.ts";
-import { Coroutine, isCoroutineFunction } from "./coroutines.ts";
+import {
+  type AnyCoroutine,
+  Coroutine,
+  isCoroutine,
+  isCoroutineFunction,
+} from "./coroutines.ts";
 import {
   _getRunningLoop,
   _setRunningLoop,
@@ -28,7 +33,7 @@ import {
   RuntimeError,
   TimeoutError,
 } from "./exceptions.ts";
-import { formatFrames, type StackFrame } from "./format_helpers.ts";
+import { formatFrames, shortRepr, type StackFrame } from "./format_helpers.ts";
 import { Future, wrapFuture } from "./futures.ts";
 import { isFuture } from "./base_futures.ts";
 import { logger } from "./log.ts";
@@ -243,6 +248,7 @@ export class BaseEventLoop extends AbstractEventLoop {
     ...args: A
   ): TimerHandle {
     checkTime(delay, "delay");
+    checkCallback(callback, "callLater");
     return this.#schedule(this.time() + delay, callback as Callback, args);
   }
 
@@ -260,6 +266,7 @@ export class BaseEventLoop extends AbstractEventLoop {
     ...args: A
   ): TimerHandle {
     checkTime(when, "when");
+    checkCallback(callback, "callAt");
     return this.#schedule(when, callback as Callback, args);
   }
 
@@ -269,9 +276,8 @@ export class BaseEventLoop extends AbstractEventLoop {
     args: readonly unknown[],
   ): TimerHandle {
     this.#checkClosed();
-    checkCallback(callback, "callAt");
     const timer = new TimerHandle(when, callback, args, this);
-    this.#driver.timers.push(timer);
+    this.#driver.schedule(timer);
     return timer;
   }
 
@@ -289,7 +295,7 @@ export class BaseEventLoop extends AbstractEventLoop {
   /** @internal */
   override _addTimer(timer: TimerHandle): void {
     this.#checkClosed();
-    this.#driver.timers.push(timer);
+    this.#driver.schedule(timer);
   }
 
   /** @internal */
@@ -326,7 +332,7 @@ export class BaseEventLoop extends AbstractEventLoop {
    * @param options See {@linkcode TaskOptions}.
    * @returns The task.
    */
-  override createTask<T>(coro: Awaitable<T>, options?: TaskOptions): Task<T> {
+  override createTask<T>(coro: AnyCoroutine<T>, options?: TaskOptions): Task<T> {
     this.#checkClosed();
     if (this.#taskFactory !== null) {
       return this.#taskFactory(this, coro, options ?? {}) as Task<T>;
@@ -370,6 +376,11 @@ export class BaseEventLoop extends AbstractEventLoop {
   /** Logs an error that nobody can catch, with all that is known of it. */
   override defaultExceptionHandler(context: ExceptionContext): void {
     const lines = [context.message || "Unhandled exception in event loop"];
+    const { current } = this.#driver;
+    if (
+      context.sourceTraceback === undefined && current instanceof Handle &&
+      current._sourceTraceback !== null
+    ) context = { ...context, handleTraceback: current._sourceTraceback };
     for (const key of Object.keys(context).sort()) {
       if (key === "message" || key === "exception") continue;
       const value = context[key];
@@ -379,7 +390,7 @@ export class BaseEventLoop extends AbstractEventLoop {
           : "Handle created at (most recent call last):";
         lines.push(`${key}: ${what}`);
         lines.push(formatFrames(value as readonly StackFrame[]));
-      } else lines.push(`${key}: ${value}`);
+      } else lines.push(`${key}: ${shortRepr(value)}`);
     }
     logger.error(lines.join("\n"), { exc: context.exception });
   }
@@ -389,7 +400,7 @@ export class BaseEventLoop extends AbstractEventLoop {
     const handler = this.#exceptionHandler;
     try {
       if (handler === null) this.defaultExceptionHandler(context);
-      else handler(this, context);
+      else callInContext(this, handler, context);
     } catch (error) {
       if (isExit(error)) throw error;
       if (handler === null) {
@@ -514,16 +525,16 @@ export class BaseEventLoop extends AbstractEventLoop {
     const open = [...this._asyncgens];
     if (open.length === 0) return;
     this._asyncgens.clear();
-    const outcomes = yield* gather(
-      open.map((gen) => () => gen.return(undefined)),
-      { returnExceptions: true },
+    const closing = open.map((gen) =>
+      this.createTask(async () => void await gen.return(undefined))
     );
-    outcomes.forEach((outcome, i) => {
-      if (!(outcome instanceof Error)) return;
+    yield* gather(closing, { returnExceptions: true });
+    closing.forEach((task, i) => {
+      if (task.cancelled() || !task._failed) return;
       this.callExceptionHandler({
         message: "an error occurred during closing of asynchronous generator " +
           String(open[i]),
-        exception: outcome,
+        exception: task.exception(),
         asyncgen: open[i],
       });
     });
@@ -535,18 +546,32 @@ export class BaseEventLoop extends AbstractEventLoop {
   }
 }
 
+/** Calls a handler in the context of what failed, where it has one. */
+function callInContext(
+  loop: AbstractEventLoop,
+  handler: ExceptionHandler,
+  context: ExceptionContext,
+): void {
+  const owner = context.task ?? context.future ?? context.handle;
+  const own = owner instanceof Task || owner instanceof Handle
+    ? owner.getContext()
+    : null;
+  if (own === null || own._isEntered()) handler(loop, context);
+  else own.run(handler, loop, context);
+}
+
 function checkCallback(callback: unknown, method: string): void {
+  if (isCoroutine(callback) || isCoroutineFunction(callback)) {
+    throw new TypeError(
+      `coroutines cannot be used with ${method}(): make a task of it, with ` +
+        "createTask()",
+    );
+  }
   if (typeof callback !== "function") {
     throw new TypeError(
       `a callable object was expected by ${method}(), got ${
         callback === null ? "null" : typeof callback
       }`,
-    );
-  }
-  if (isCoroutineFunction(callback)) {
-    throw new TypeError(
-      `coroutines cannot be used with ${method}(): make a task of it, with ` +
-        "createTask(fn)",
     );
   }
 }

@@ -6,6 +6,7 @@
 
 import type { StackFrame } from "./format_helpers.ts";
 import { Coroutine } from "./coroutines.ts";
+import type { Future } from "./futures.ts";
 import type { Task } from "./tasks.ts";
 
 /** The name of the function behind a coroutine. */
@@ -21,15 +22,20 @@ export function coroutineName(coro: unknown): string {
 export function taskInfo(task: Task<unknown>, info: string[]): string[] {
   if (task.cancelling() > 0 && !task.done()) info[0] = "cancelling";
   const words = [info[0]!, `name=${quote(task.getName())}`];
-  if (task._waiting !== null) words.push(`wait_for=${shown(task._waiting)}`);
+  if (task._waiting !== null) {
+    words.push(`wait_for=${shown(task._waiting as Future<unknown>)}`);
+  }
   const coro = task.getCoro();
   if (coro !== null) words.push(`coro=<${coroutineName(coro)}()>`);
   return words.concat(info.slice(1));
 }
 
-/** A future within another's text, without its own callbacks. */
-function shown(future: { toString(): string }): string {
-  return future.toString().replace(/ cb=\[.*\]/s, "").replace(/^<</, "<");
+/** What is waited for, without its callbacks and without what it waits for. */
+function shown(future: Future<unknown>): string {
+  const name = "getName" in future
+    ? ` name=${quote((future as Task<unknown>).getName())}`
+    : "";
+  return `<${future.constructor.name} ${future._state.toLowerCase()}${name}>`;
 }
 
 function quote(name: string): string {

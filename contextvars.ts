@@ -226,11 +226,16 @@ export class Context {
 
   /** Refuses to be entered twice. @internal */
   _checkEntered(): void {
-    if (this._entered || readContext() === this) {
+    if (this._isEntered()) {
       throw new RuntimeError(
         `cannot enter context: ${this} is already entered`,
       );
     }
+  }
+
+  /** Whether code on the stack runs in it. @internal */
+  _isEntered(): boolean {
+    return this._entered || readContext() === this;
   }
 
   /** The value of a variable here, or undefined. */

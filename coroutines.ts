@@ -49,6 +49,9 @@ export type Awaitable<T> =
   | Generator<Yieldable, T, unknown>
   | CoroutineFunction<T>;
 
+/** A coroutine in any spelling; not a promise, which runs already. */
+export type AnyCoroutine<T> = Coroutine<T> | Coro<T> | CoroutineFunction<T>;
+
 /** The result type of an {@linkcode Awaitable}. */
 export type ResultOf<A> = A extends Generator<infer _Y, infer T, infer _N> ? T
   : A extends PromiseLike<infer T> ? T
@@ -338,6 +341,7 @@ export function closeCoroutine(coro: unknown): void {
 /** A loop that keeps track of async generators. */
 interface AsyncgenHooks extends AbstractEventLoop {
   _asyncgens?: Set<AsyncGenerator<unknown, unknown, unknown>>;
+  _asyncgensClosed?: boolean;
 }
 
 /**
@@ -367,35 +371,46 @@ interface AsyncgenHooks extends AbstractEventLoop {
  * });
  * ```
  */
-export function asyncgen<A extends unknown[], Y, R, N>(
-  fn: (...args: A) => AsyncGenerator<Y, R, N>,
-): (...args: A) => AsyncGenerator<Y, R, N> {
+export function asyncgen<
+  A extends unknown[],
+  G extends AsyncGenerator<unknown, unknown, unknown>,
+>(fn: (...args: A) => G): (...args: A) => G {
   return (...args: A) => {
     const gen = fn(...args);
-    const first = gen.next.bind(gen);
-    let tracked: Set<AsyncGenerator<unknown, unknown, unknown>> | undefined;
-    let started = false;
-    const untrack = () => void tracked?.delete(gen as never);
-    const follow = (result: Promise<IteratorResult<Y, R>>) =>
-      result.then((r) => {
-        if (r.done === true) untrack();
-        return r;
-      }, (error) => {
-        untrack();
-        throw error;
-      });
-    gen.next = (...value) => {
-      if (!started) {
-        started = true;
-        // As CPython: the loop that runs the first step keeps track of it.
-        const loop = state.loop as AsyncgenHooks | null;
-        loop?._asyncgens?.add(gen as never);
-        if (loop !== null) tracked = loop._asyncgens;
-      }
-      return follow(first(...value));
-    };
-    const close = gen.return.bind(gen);
-    gen.return = (value) => follow(close(value));
+    track(gen);
     return gen;
   };
+}
+
+/** Has the loop that runs a generator's first step keep track of it, as CPython does. */
+function track(gen: AsyncGenerator<unknown, unknown, unknown>): void {
+  const next = gen.next.bind(gen);
+  const close = gen.return.bind(gen);
+  let tracked: Set<AsyncGenerator<unknown, unknown, unknown>> | undefined;
+  let started = false;
+  const untrack = () => void tracked?.delete(gen);
+  const follow = (result: Promise<IteratorResult<unknown, unknown>>) =>
+    result.then((r) => {
+      if (r.done === true) untrack();
+      return r;
+    }, (error) => {
+      untrack();
+      throw error;
+    });
+  gen.next = (...value: [] | [unknown]) => {
+    if (!started) {
+      started = true;
+      const loop = state.loop as AsyncgenHooks | null;
+      tracked = loop?._asyncgens;
+      tracked?.add(gen);
+      if (loop?._asyncgensClosed === true) {
+        logger.warning(
+          `asynchronous generator ${gen} was scheduled after ` +
+            "loop.shutdown_asyncgens() call: nobody will close it",
+        );
+      }
+    }
+    return follow(next(...value));
+  };
+  gen.return = (value) => follow(close(value));
 }

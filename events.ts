@@ -14,7 +14,12 @@ import {
 } from "./exceptions.ts";
 import { extractStack, formatCallback } from "./format_helpers.ts";
 import type { StackFrame } from "./format_helpers.ts";
-import type { Awaitable, TaskOptions } from "./coroutines.ts";
+import type {
+  AnyCoroutine,
+  Awaitable,
+  Coroutine,
+  TaskOptions,
+} from "./coroutines.ts";
 import type { Future } from "./futures.ts";
 import type { Task } from "./tasks.ts";
 import { state, type StepOwner } from "./_state.ts";
@@ -68,7 +73,7 @@ export type ExceptionHandler = (
 /** Makes the tasks of a loop in place of the Task constructor. */
 export type TaskFactory = (
   loop: AbstractEventLoop,
-  coro: Awaitable<unknown>,
+  coro: AnyCoroutine<unknown>,
   options: TaskOptions,
 ) => Future<unknown>;
 
@@ -154,6 +159,8 @@ export class Handle implements Runnable {
       this._failed(error);
     } finally {
       state.sync = false;
+      // Made meanwhile if the callback was the first to look at it.
+      this._context = state.context;
       state.context = null;
     }
     if (result instanceof Promise) this._watch(result);
@@ -257,7 +264,9 @@ export class TimerHandle extends Handle {
   /** @internal */
   override _info(): string {
     const [name, ...rest] = super._info().split(" ");
-    return [name, `when=${this._when}`, ...rest].join(" ");
+    const at = rest[0] === "cancelled" ? 1 : 0;
+    rest.splice(at, 0, `when=${this._when}`);
+    return [name, ...rest].join(" ");
   }
 }
 
@@ -339,11 +348,11 @@ export abstract class AbstractEventLoop {
     throw missing(this, "close");
   }
   /** Closes the async generators that are still open. */
-  shutdownAsyncgens(): PromiseLike<void> {
+  shutdownAsyncgens(): Coroutine<void> {
     throw missing(this, "shutdownAsyncgens");
   }
   /** Ends the default executor and waits for it, up to a timeout in seconds. */
-  shutdownDefaultExecutor(_timeout?: number | null): PromiseLike<void> {
+  shutdownDefaultExecutor(_timeout?: number | null): Coroutine<void> {
     throw missing(this, "shutdownDefaultExecutor");
   }
 
@@ -383,7 +392,7 @@ export abstract class AbstractEventLoop {
     throw missing(this, "createFuture");
   }
   /** Makes a task of this loop. */
-  createTask<T>(_coro: Awaitable<T>, _options?: TaskOptions): Task<T> {
+  createTask<T>(_coro: AnyCoroutine<T>, _options?: TaskOptions): Task<T> {
     throw missing(this, "createTask");
   }
 

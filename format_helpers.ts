@@ -10,7 +10,7 @@ import { DEBUG_STACK_DEPTH } from "./constants.ts";
 export interface StackFrame {
   /** The function, or "(anonymous)". */
   readonly functionName: string;
-  /** The file's URL or path. */
+  /** The file's path, or its URL where it is no file of this machine. */
   readonly file: string;
   /** The line, from 1. */
   readonly line: number;
@@ -18,90 +18,125 @@ export interface StackFrame {
   readonly column: number;
 }
 
-/** Where this library lies: its own frames are of no use to anyone else. */
-const HERE = import.meta.url.slice(0, import.meta.url.lastIndexOf("/") + 1);
-const HERE_PATH = HERE.replace(/^file:\/\//, "");
+const ANONYMOUS = "(anonymous)";
 
-/** The library's own modules; programs beside them in the same folder stay. */
-const OWN =
-  /^(_\w+|base_\w+|constants|contextvars|coroutines|events|exceptions|format_helpers|futures|log|mod|runners|tasks|timeouts)\.ts$/;
-
-function isOwn(file: string): boolean {
-  const base = file.startsWith(HERE)
-    ? HERE
-    : file.startsWith(HERE_PATH)
-    ? HERE_PATH
-    : null;
-  if (base === null) return false;
-  const rest = file.slice(base.length);
-  return rest.startsWith("_platform/") || OWN.test(rest);
+/** Deno's stacks have file URLs, Bun's have paths: all become paths. */
+function toPath(file: string): string {
+  if (!file.startsWith("file://")) return file;
+  const path = file.slice("file://".length).replace(/^\/(?=[A-Za-z]:)/, "");
+  try {
+    return decodeURIComponent(path);
+  } catch {
+    // A name with a "%" of its own, which the runtime did not escape.
+    return path;
+  }
 }
 
-// V8: "    at name (file:1:2)" or "    at file:1:2", with "async " before some.
-const V8_FRAME = /^\s*at (?:async )?(?:(.*?) \()?(.+?):(\d+):(\d+)\)?$/;
-// JavaScriptCore elsewhere than in Bun: "name@file:1:2".
-const JSC_FRAME = /^(.*?)@(.+?):(\d+):(\d+)$/;
+const SELF = toPath(import.meta.url);
+/**
+ * Where this library lies: its own frames are of no use to anyone else. Null where
+ * it was bundled into one file with the program, whose frames would be taken for
+ * its own.
+ */
+const HOME = /[\\/]format_helpers\.[jt]s$/.test(SELF)
+  ? SELF.slice(0, -"format_helpers.ts".length).replaceAll("\\", "/")
+  : null;
 
-/** The frames of a stack's text, newest first. */
-function parse(stack: string): StackFrame[] {
-  const frames: StackFrame[] = [];
-  for (const line of stack.split("\n")) {
-    const found = V8_FRAME.exec(line) ?? JSC_FRAME.exec(line);
-    if (found === null) continue;
-    frames.push({
-      functionName: found[1] || "(anonymous)",
-      file: found[2]!,
-      line: Number(found[3]),
-      column: Number(found[4]),
-    });
-  }
-  return frames;
+/** The library is flat: its modules, and one folder of adapters. */
+function isOwn({ file }: StackFrame): boolean {
+  if (HOME === null) return false;
+  const path = file.replaceAll("\\", "/");
+  return path.startsWith(HOME) &&
+    /^(_platform\/)?[^/]+$/.test(path.slice(HOME.length));
 }
 
 /** Frames of the runtime itself, which no reader can do anything about. */
 function isInternal({ file }: StackFrame): boolean {
-  return /^(ext:|node:|native|internal:|bun:|\[)/.test(file);
+  return /^(ext:|node:|bun:|internal:|native\b|\[native|eval at |<anonymous>)/
+    .test(
+      file,
+    );
+}
+
+// V8 and Bun: "    at name (file:1:2)" or "    at file:1:2", some with "async ". A
+// path may have spaces and parentheses of its own.
+const V8_FRAME =
+  /^\s*at (?:async )?(?:(.*?) \((.+?):(\d+):(\d+)\)|(.+?):(\d+):(\d+))$/;
+// JavaScriptCore and SpiderMonkey elsewhere: "name@file:1:2".
+const AT_FRAME = /^(?:async[ *])?(.*?)@(.+?):(\d+):(\d+)$/;
+
+function toFrame(line: string): StackFrame | null {
+  const found = V8_FRAME.exec(line) ?? AT_FRAME.exec(line);
+  if (found === null) return null;
+  const name = found[1];
+  return {
+    functionName: !name || name === "<anonymous>" ? ANONYMOUS : name,
+    file: toPath((found[2] ?? found[5])!),
+    line: Number(found[3] ?? found[6]),
+    column: Number(found[4] ?? found[7]),
+  };
 }
 
 /**
- * The current stack, oldest frame first, without the frames of this library and of
- * the runtime.
+ * The current stack, without the frames of this library and of the runtime.
  *
  * @param f An error whose stack is meant in place of the current one.
- * @param limit At most so many frames, the newest; `DEBUG_STACK_DEPTH` unless
- * given.
- * @returns The frames.
+ * @param limit At most so many frames, the newest, or if negative the oldest;
+ * `DEBUG_STACK_DEPTH` unless given.
+ * @returns The frames, oldest first.
+ *
+ * @example Where this is
+ * ```ts
+ * import { extractStack, formatFrames } from "@x/asyncio";
+ *
+ * console.log(formatFrames(extractStack()));
+ * ```
  */
 export function extractStack(
   f?: Error | null,
-  limit: number = DEBUG_STACK_DEPTH,
+  limit?: number | null,
 ): StackFrame[] {
-  let error: Error;
-  if (f != null) error = f;
-  else {
-    // The library's own frames come first and are dropped, so more are asked for.
-    const before = Error.stackTraceLimit;
-    Error.stackTraceLimit = limit + 20;
-    error = new Error();
-    // Read while the limit stands: the text is made when it is first looked at.
-    void error.stack;
-    Error.stackTraceLimit = before;
-  }
-  return stackOfError(error).slice(-limit);
+  const most = limit ?? DEBUG_STACK_DEPTH;
+  const frames = stackOfError(f ?? deepError(most));
+  if (most < 0) return frames.slice(0, -most);
+  return most === 0 ? [] : frames.slice(-most);
 }
 
 /**
- * The frames of an error's stack, oldest first, without those of this library and of
- * the runtime.
+ * How many frames more than are wanted are asked for: the library's own come first,
+ * among the program's, and are dropped.
+ */
+const OWN_FRAMES = 30;
+
+function deepError(limit: number): Error {
+  const stacks = Error as unknown as { stackTraceLimit: number };
+  const before = stacks.stackTraceLimit;
+  stacks.stackTraceLimit = limit < 0 ? Infinity : limit + OWN_FRAMES;
+  const error = new Error();
+  // Read while the limit stands: the text is made when it is first looked at.
+  void error.stack;
+  stacks.stackTraceLimit = before;
+  return error;
+}
+
+/**
+ * The frames of an error's stack, without those of this library and of the runtime.
  *
  * @param error Any thrown value.
- * @returns The frames; none where it has no stack.
+ * @returns The frames, oldest first; none where it has no stack.
  */
 export function stackOfError(error: unknown): StackFrame[] {
-  const stack = error instanceof Error ? error.stack : undefined;
+  if (!(error instanceof Error)) return [];
+  const { message, stack } = error;
   if (typeof stack !== "string") return [];
-  return parse(stack)
-    .filter((frame) => !isOwn(frame.file) && !isInternal(frame))
+  // V8 and Bun put the message first, and its lines may look like frames.
+  const head = message === "" ? -1 : stack.indexOf(message);
+  const start = /^[^\n@]*: $/.test(stack.slice(0, Math.max(head, 0)))
+    ? head + message.length
+    : 0;
+  return stack.slice(start).split("\n").map(toFrame)
+    .filter((frame) => frame !== null)
+    .filter((frame) => !isOwn(frame) && !isInternal(frame))
     .reverse();
 }
 
@@ -118,79 +153,175 @@ export function formatFrames(frames: readonly StackFrame[]): string {
 }
 
 const MAX_REPR = 200;
+const MAX_STRING = 100;
+const MAX_MEMBERS = 6;
 
 /**
- * A short text of any value, for error texts.
+ * A short text of any value, for error texts. It never throws.
  *
  * @param value The value.
- * @returns The text, of bounded length.
+ * @returns The text: strings in quotes, an error as its class with its message, and
+ * never more than a few hundred characters.
+ *
+ * @example Short texts
+ * ```ts
+ * import { shortRepr } from "@x/asyncio";
+ *
+ * console.log(shortRepr("it's"), shortRepr(new RangeError("no")), shortRepr([1, {}]));
+ * ```
  */
 export function shortRepr(value: unknown): string {
-  const text = repr(value);
-  return text.length <= MAX_REPR
-    ? text
-    : `${text.slice(0, MAX_REPR / 2)}...${text.slice(-MAX_REPR / 4)}`;
+  let text: string;
+  try {
+    text = repr(value, true);
+  } catch {
+    // A toString, getter or trap that throws must not hide what is reported.
+    text = "<unprintable object>";
+  }
+  return middleOut(text, MAX_REPR);
 }
 
-function repr(value: unknown): string {
+function middleOut(text: string, most: number): string {
+  if (text.length <= most) return text;
+  const head = Math.ceil((most - 3) / 2);
+  return `${text.slice(0, head)}...${text.slice(head + 3 - most)}`;
+}
+
+/** A value's text; that of its members where `deep` says so. */
+function repr(value: unknown, deep: boolean): string {
   switch (typeof value) {
     case "string":
-      return `'${
-        value.replaceAll("\\", "\\\\").replaceAll("'", "\\'")
-          .replaceAll("\n", "\\n")
-      }'`;
-    case "function":
-      return `<function ${value.name || "(anonymous)"}>`;
+      return quote(value);
     case "bigint":
       return `${value}n`;
+    case "number":
+      return Object.is(value, -0) ? "-0" : String(value);
+    case "function":
+      return `<function ${functionName(value)}>`;
     case "object":
-      break;
+      return value === null ? "null" : reprOfObject(value, deep);
     default:
       return String(value);
   }
-  if (value === null) return "null";
-  try {
-    if (value instanceof Error) {
-      return `${value.name}(${value.message ? repr(value.message) : ""})`;
-    }
-    if (Array.isArray(value)) {
-      const shown = value.slice(0, 6).map(shallow).join(", ");
-      return value.length > 6 ? `[${shown}, ...]` : `[${shown}]`;
-    }
-    const own = Object.getPrototypeOf(value) === Object.prototype;
-    if (!own) return String(value);
-    const keys = Object.keys(value);
-    const shown = keys.slice(0, 6).map((key) =>
-      `${key}: ${shallow((value as Record<string, unknown>)[key])}`
-    );
-    if (keys.length > 6) shown.push("...");
-    return `{${shown.join(", ")}}`;
-  } catch (error) {
-    // A toString or getter that throws must not hide what is being reported.
-    return `<unprintable ${error instanceof Error ? error.name : "object"}>`;
-  }
 }
 
-/** A member's text, without its own members. */
-function shallow(value: unknown): string {
-  if (Array.isArray(value)) return "[...]";
-  if (
-    typeof value === "object" && value !== null && !(value instanceof Error) &&
-    Object.getPrototypeOf(value) === Object.prototype
-  ) return "{...}";
-  return repr(value);
+function reprOfObject(value: object, deep: boolean): string {
+  if (value instanceof Error) return reprOfError(value, deep);
+  if (Array.isArray(value)) {
+    return deep ? elements(value) : "[...]";
+  }
+  const prototype: unknown = Object.getPrototypeOf(value);
+  if (prototype === Object.prototype || prototype === null) {
+    if (!deep) return "{...}";
+    const keys = Object.keys(value);
+    return `{${members(keys.length, (i) => property(value, keys[i]!))}}`;
+  }
+  const name = nameOfClass(value);
+  // Its text would be all of its numbers, however many.
+  if (ArrayBuffer.isView(value)) {
+    return `<${name} of ${value.byteLength} bytes>`;
+  }
+  const text = String(value);
+  return text.startsWith("[object ") ? `<${name} object>` : text;
+}
+
+/** A getter is not run: showing a value must not change it. */
+function property(value: object, key: string): string {
+  const found = Object.getOwnPropertyDescriptor(value, key);
+  return `${key}: ${
+    found?.get === undefined ? repr(found?.value, false) : "<getter>"
+  }`;
+}
+
+function members(length: number, textOf: (index: number) => string): string {
+  const shown = Array.from(
+    { length: Math.min(length, MAX_MEMBERS) },
+    (_, index) => textOf(index),
+  );
+  if (length > MAX_MEMBERS) shown.push("...");
+  return shown.join(", ");
+}
+
+function elements(values: readonly unknown[]): string {
+  return `[${members(values.length, (i) => repr(values[i], false))}]`;
+}
+
+function reprOfError(error: Error, deep: boolean): string {
+  const words: string[] = [];
+  if (error.message !== "") words.push(quote(String(error.message)));
+  if (error instanceof AggregateError) {
+    words.push(deep ? elements(error.errors) : "[...]");
+  }
+  return `${nameOfClass(error)}(${words.join(", ")})`;
+}
+
+/** A class that names its errors knows better than a minifier did. */
+function nameOfClass(value: object): string {
+  const prototype = Object.getPrototypeOf(value) as object | null;
+  const named = value instanceof Error &&
+    (Object.hasOwn(value, "name") ||
+      prototype !== null && Object.hasOwn(prototype, "name"));
+  if (named) return String(value.name);
+  const { constructor } = value;
+  return typeof constructor === "function" && constructor.name !== ""
+    ? constructor.name
+    : value instanceof Error
+    ? String(value.name)
+    : ANONYMOUS;
+}
+
+const ESCAPES: Readonly<Record<string, string>> = {
+  "\\": "\\\\",
+  "\n": "\\n",
+  "\r": "\\r",
+  "\t": "\\t",
+};
+
+/** A string in quotes as Python chooses them. */
+function quote(text: string): string {
+  const mark = text.includes("'") && !text.includes('"') ? '"' : "'";
+  // deno-lint-ignore no-control-regex -- those must not reach a terminal
+  const special = /[\\'\x00-\x1f\x7f-\x9f]/g;
+  const shown = middleOut(text, MAX_STRING).replace(special, (char) => {
+    if (char === "'") return mark === char ? "\\'" : char;
+    const code = char.charCodeAt(0).toString(16).padStart(2, "0");
+    return ESCAPES[char] ?? `\\x${code}`;
+  });
+  return mark + shown + mark;
+}
+
+// deno-lint-ignore ban-types -- any function at all has a name
+function functionName(fn: Function): string {
+  const { name } = fn;
+  // A bound function is shown as what it calls, as Python shows a partial.
+  const bare = typeof name === "string" ? name.replace(/^(bound )+/, "") : "";
+  return bare === "" ? ANONYMOUS : bare;
 }
 
 /**
- * A callback with its arguments, as the text of a handle shows it.
+ * A callback, as the text of a handle shows it. Where it was written cannot be told
+ * in JavaScript; debug mode says where the handle was made.
  *
  * @param callback The function.
  * @param args What it is called with.
+ * @param options `debug`: whether the arguments are shown. They may be secrets, so
+ * CPython shows them in debug mode only.
  * @returns The text.
+ *
+ * @example A call
+ * ```ts
+ * import { formatCallback } from "@x/asyncio";
+ *
+ * function greet(_name: string) {}
+ * console.log(formatCallback(greet, ["ann"]));
+ * console.log(formatCallback(greet, ["ann"], { debug: true }));
+ * ```
  */
 export function formatCallback(
   callback: (...args: never[]) => unknown,
   args: readonly unknown[],
+  options?: { debug?: boolean },
 ): string {
-  return `${callback.name || "(anonymous)"}(${args.map(shortRepr).join(", ")})`;
+  const shown = options?.debug ? args.map(shortRepr).join(", ") : "";
+  return `${functionName(callback)}(${shown})`;
 }

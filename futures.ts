@@ -416,9 +416,13 @@ export class Future<T> implements PromiseLike<T>, FutureLike {
 
   /** @internal */
   _info(): string[] {
-    const callbacks = this._allWaiters().map((waiter) =>
-      waiter instanceof Handle ? waiter._callback : waiter
-    );
+    const callbacks = this._allWaiters().map((waiter) => {
+      if (waiter instanceof Handle) return waiter._callback;
+      // A task by its name only: its own text may show this future.
+      return waiter instanceof Future
+        ? `await in ${(waiter as unknown as { getName(): string }).getName()}`
+        : waiter;
+    });
     const info = futureInfo(
       this._state,
       this._value,

@@ -10,7 +10,12 @@ import type { Ending, Signals } from "./_platform/signals.ts";
 import type { Platform } from "./_platform/types.ts";
 import { THREAD_JOIN_TIMEOUT } from "./constants.ts";
 import { type Context, copyContext } from "./contextvars.ts";
-import { type Awaitable, type Coro, isCoroutine } from "./coroutines.ts";
+import {
+  type AnyCoroutine,
+  type Awaitable,
+  type Coro,
+  isCoroutine,
+} from "./coroutines.ts";
 import {
   _getRunningLoop,
   type AbstractEventLoop,
@@ -271,8 +276,10 @@ function signalsOf(loop: AbstractEventLoop): Signals {
   return (own ?? platform).signals;
 }
 
-function toCoroutine<T>(coro: Awaitable<T>): Awaitable<T> {
-  if (isCoroutine(coro) || typeof coro === "function") return coro;
+function toCoroutine<T>(coro: Awaitable<T>): AnyCoroutine<T> {
+  if (isCoroutine(coro) || typeof coro === "function") {
+    return coro as AnyCoroutine<T>;
+  }
   if (typeof (coro as PromiseLike<T> | null)?.then !== "function") {
     throw new TypeError(
       "An asyncio.Future, a coroutine or an awaitable is required",
@@ -325,11 +332,10 @@ function reportFailure(loop: AbstractEventLoop, task: Task<unknown>): void {
     return;
   }
   if (task.cancelled()) return;
-  const exception = task.exception();
-  if (exception === null) return;
+  if (!task._failed) return;
   loop.callExceptionHandler({
     message: "unhandled exception during asyncio.run() shutdown",
-    exception,
+    exception: task.exception(),
     task,
   });
 }

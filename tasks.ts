@@ -29,7 +29,7 @@ export {
   Task,
   type TaskConstructorOptions,
 } from "./_task.ts";
-export { type AnyCoroutine, createTask, ensureFuture } from "./_ensure.ts";
+export { createTask, ensureFuture } from "./_ensure.ts";
 export {
   gather,
   type GatherOptions,

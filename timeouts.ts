@@ -181,6 +181,8 @@ export class Timeout {
 function blame(error: unknown): void {
   let at = error;
   for (let depth = 0; at instanceof Error && depth < 100; depth++) {
+    // A timeout named its own cause.
+    if (at instanceof TimeoutError) return;
     const { cause } = at;
     if (cause instanceof CancelledError) {
       at.cause = new TimeoutError(undefined, { cause });

@@ -19,7 +19,7 @@ import {
 } from "./signals.ts";
 
 // Taken once: fake timers that a test installs later must not reach in here.
-const { setTimeout, clearTimeout, setImmediate } = globalThis;
+const { setTimeout, clearTimeout } = globalThis;
 
 /** `process`, as far as this file uses it. */
 interface BunProcess {
@@ -196,7 +196,7 @@ function watchRejections(): void {
     Promise.reject(error);
   };
   process().on("unhandledRejection", onRejection);
-  setImmediate(stop);
+  host.setImmediate?.(stop);
 }
 
 /** Signals of this Bun process. */

@@ -169,6 +169,8 @@ class DenoInterrupts implements InterruptWatch {
   }
 
   readonly #press = () => {
+    // The worker may have passed one on just before it ended.
+    if (this.#disposed) return;
     this.#oneShot?.arm();
     this.#guard?.acknowledge();
     this.#filter.press();

@@ -2,8 +2,10 @@
 
 import {
   _getRunningLoop,
+  type Awaitable,
   BaseEventLoop,
   type ExceptionContext,
+  KeyboardInterrupt,
   logger,
 } from "../mod.ts";
 import {
@@ -42,6 +44,35 @@ export async function withLoop(
     if (!v.loop.isRunning()) v.loop.close();
   }
   if (_getRunningLoop() !== null) throw new Error("a loop was left running");
+}
+
+/** Ends a loop that hangs after some real milliseconds, whatever it waits for. */
+export function endIfHung(
+  loop: BaseEventLoop,
+  limit: number,
+): ReturnType<typeof setTimeout> {
+  return setTimeout(
+    () => loop._fatal(new KeyboardInterrupt("the loop hung")),
+    limit,
+  );
+}
+
+/**
+ * Runs a main coroutine in a loop on the real clock and closes the loop. One that
+ * hangs is stopped, so that it fails alone.
+ */
+export async function withRealLoop<T>(
+  main: Awaitable<T>,
+  limit = 2000,
+): Promise<T> {
+  const loop = new BaseEventLoop();
+  const giveUp = endIfHung(loop, limit);
+  try {
+    return await loop.runUntilComplete(main);
+  } finally {
+    clearTimeout(giveUp);
+    loop.close();
+  }
 }
 
 /** Runs a loop until the handles that are ready now have run. */

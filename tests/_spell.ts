@@ -82,34 +82,35 @@ export function spell<A extends unknown[], T>(
   return made as never;
 }
 
-/** Registers a test once per spelling, each on a loop with a virtual clock. */
-export function both(name: string, body: (t: Spelled) => Body): void;
-export function both(
+/** Registers a test in one spelling, on a loop with a virtual clock. */
+export function inSpelling(
+  spelling: Spelling,
   name: string,
-  options: TestOptions,
   body: (t: Spelled) => Body,
-): void;
+  options: TestOptions = {},
+): void {
+  it(
+    `${name} (${spelling})`,
+    options,
+    () =>
+      runVirtual((v) =>
+        spell(spelling, body)({
+          ...v,
+          spelling,
+          co: (fn) => coroutine(spell(spelling, fn)),
+          fn: (fn) => spell(spelling, fn),
+        })
+      ),
+  );
+}
+
+/** Registers a test once per spelling. */
 export function both(
   name: string,
-  a: TestOptions | ((t: Spelled) => Body),
-  b?: (t: Spelled) => Body,
+  body: (t: Spelled) => Body,
+  options?: TestOptions,
 ): void {
-  const [options, body] = typeof a === "function" ? [{}, a] : [a, b!];
-  for (const spelling of SPELLINGS) {
-    it(
-      `${name} (${spelling})`,
-      options,
-      () =>
-        runVirtual((v) =>
-          spell(spelling, body)({
-            ...v,
-            spelling,
-            co: (fn) => coroutine(spell(spelling, fn)),
-            fn: (fn) => spell(spelling, fn),
-          })
-        ),
-    );
-  }
+  for (const spelling of SPELLINGS) inSpelling(spelling, name, body, options);
 }
 
 /** Awaits something that must fail, and returns the error. */

@@ -29,7 +29,7 @@ import {
   Task,
 } from "../mod.ts";
 import { it } from "./_harness.ts";
-import { both, caught, outcome } from "./_spell.ts";
+import { both, caught, inSpelling, outcome } from "./_spell.ts";
 import { finish, runVirtual, virtualLoop } from "./_virtual.ts";
 
 const eager = { eagerStart: true };
@@ -47,11 +47,14 @@ it("behaviour 15: an eager task that never waits comes back done", () =>
     assertEquals(yield* task, 7);
   }));
 
-it("behaviour 15: an eager task that fails or cancels itself comes back done", () =>
-  runVirtual(function* () {
+inSpelling(
+  "generator",
+  "behaviour 15: an eager task that fails or cancels itself comes back done",
+  function* () {
     const failed = createTask(function* () {
       throw new RangeError("at once");
     }, eager);
+    assertEquals(failed.done(), true);
     assertEquals(yield* outcome(failed), "RangeError(at once)");
     const cancelled = createTask(function* () {
       throw new CancelledError("at once");
@@ -67,7 +70,8 @@ it("behaviour 15: an eager task that fails or cancels itself comes back done", (
     }
     const error = yield* caught(own);
     assertEquals((error as CancelledError).args, ["own wish"]);
-  }));
+  },
+);
 
 both(
   "behaviour 15: an eager task that waits is registered and goes on later",
@@ -220,10 +224,12 @@ both(
     class Mine<T> extends Task<T> {}
     const log: string[] = [];
     loop.setTaskFactory(createEagerTaskFactory(Mine));
-    const task = createTask(co(function* () {
-      log.push("ran");
-      yield sleep(0);
-    })());
+    const task = createTask(
+      co(function* () {
+        log.push("ran");
+        yield sleep(0);
+      })(),
+    );
     loop.setTaskFactory(null);
     assertInstanceOf(task, Mine);
     assertEquals(log, ["ran"]);

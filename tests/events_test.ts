@@ -38,6 +38,7 @@ import {
 } from "../mod.ts";
 
 function work() {}
+function take(_n: number) {}
 
 describe("Handle", () => {
   it("is what callSoon() returns; cancel() can be repeated", () =>
@@ -57,11 +58,11 @@ describe("Handle", () => {
     withLoop(({ loop }) => {
       for (
         const handle of [
-          loop.callSoon(work, 1),
-          loop.callLater(5, work, 1),
+          loop.callSoon(take, 1),
+          loop.callLater(5, take, 1),
         ]
       ) {
-        assert(handle._callback === work && handle._args !== null);
+        assert(handle._callback === take && handle._args !== null);
         handle.cancel();
         assertStrictEquals(handle._callback, null);
         assertStrictEquals(handle._args, null);
@@ -234,8 +235,12 @@ describe("abstract classes", () => {
       const methods = methodsOf(base);
       assert(methods.length >= 5);
       for (const name of methods) {
-        const call = (object as unknown as Record<string, () => unknown>)[name]!;
-        const error = assertThrows(() => call.call(object), NotImplementedError);
+        const call =
+          (object as unknown as Record<string, () => unknown>)[name]!;
+        const error = assertThrows(
+          () => call.call(object),
+          NotImplementedError,
+        );
         assertStringIncludes(error.message, name);
         assertStringIncludes(error.message, object.constructor.name);
       }

@@ -59,7 +59,7 @@ export function findBun(): Command | undefined {
   return first(
     ["bun"],
     ["npx", "-y", `bun@${BUN_VERSION}`],
-    ["deno", "x", "-y", `npm:bun@${BUN_VERSION}`],
+    [...findDeno() ?? ["deno"] as const, "x", "-y", `npm:bun@${BUN_VERSION}`],
   );
 }
 
@@ -67,7 +67,12 @@ export function findBun(): Command | undefined {
 export function findTsc(): Command | undefined {
   return first(
     ["npx", "-y", "-p", `typescript@${TYPESCRIPT_VERSION}`, "tsc"],
-    ["deno", "x", "-y", `npm:typescript@${TYPESCRIPT_VERSION}/tsc`],
+    [
+      ...findDeno() ?? ["deno"] as const,
+      "run",
+      "-A",
+      `npm:typescript@${TYPESCRIPT_VERSION}/tsc`,
+    ],
   );
 }
 

@@ -117,6 +117,8 @@ function report(w: World): void {
   for (const [name, { kind, value }] of [...w.names]) {
     if ((kind !== "future" && kind !== "task") || seen.has(value)) continue;
     seen.add(value);
-    w.say("end", name, w.state(value as aio.Future<unknown>));
+    const count = value instanceof aio.Task ? value.cancelling() : 0;
+    const more = count > 0 ? [`cancelling=${count}`] : [];
+    w.say("end", name, w.state(value as aio.Future<unknown>), ...more);
   }
 }

@@ -49,7 +49,6 @@ export const FLOW: Record<string, FlowRun> = {
   *call(s, ops: Op[]) {
     return (yield spell(s.spelling, () => runFlow(s, ops))()) as Left;
   },
-  // deno-lint-ignore require-yield
   *return(_s, value: unknown = null) {
     return new Returned(value);
   },
@@ -78,11 +77,9 @@ export const FLOW: Record<string, FlowRun> = {
     }
     return left;
   },
-  // deno-lint-ignore require-yield
   *reraise() {
     throw new Bare();
   },
-  // deno-lint-ignore require-yield
   *raiseFrom(s, error: ErrorSpec, cause: ErrorSpec) {
     throw withCause(s.w.error(error), s.w.error(cause));
   },

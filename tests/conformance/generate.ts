@@ -1,4 +1,14 @@
 /** Random scenarios: several tasks that share futures and cancel each other. */
+import {
+  AW_WEIGHTS,
+  DELAYS,
+  ERRORS,
+  FLOW_WEIGHTS,
+  MAX_TASKS,
+  RAISING,
+  SYNC_WEIGHTS,
+  WHEN,
+} from "./chances.ts";
 import { Random } from "./random.ts";
 import type {
   Aw,
@@ -9,66 +19,6 @@ import type {
   SyncOp,
   TryParts,
 } from "./types.ts";
-
-// Few and close together, in binary fractions: ties are what is looked for,
-// and sums of these are exact.
-const DELAYS = [0, 0, 0.25, 0.5, 0.5, 1, 1, 1, 1.5, 2, 3, -1];
-const ERRORS: ErrorSpec[] = [
-  ["Boom", "b"],
-  ["ValueError", "v"],
-  ["RuntimeError", "r"],
-  ["CancelledError", "hand"],
-  "CancelledError",
-  ["TimeoutError", "t"],
-];
-const WHEN = ["FIRST_COMPLETED", "FIRST_EXCEPTION", "ALL_COMPLETED"];
-const RAISING = new Set(["resolve", "fail", "result", "exception"]);
-const MAX_TASKS = 9;
-
-const FLOW_WEIGHTS = {
-  sleep: 18,
-  yield: 12,
-  await: 16,
-  try: 16,
-  timeout: 12,
-  call: 4,
-  wait: 5,
-  asCompleted: 4,
-  return: 2,
-};
-const SYNC_WEIGHTS = {
-  log: 5,
-  spawn: 12,
-  cancel: 14,
-  resolve: 9,
-  fail: 4,
-  future: 2,
-  set: 5,
-  soon: 4,
-  later: 6,
-  onDone: 5,
-  offDone: 1,
-  query: 2,
-  result: 2,
-  exception: 1,
-  cancelling: 2,
-  uncancel: 3,
-  reschedule: 4,
-  ctxSet: 3,
-  ctxGet: 3,
-  ctxCopy: 1,
-  all: 1,
-  raise: 4,
-};
-const AW_WEIGHTS = {
-  name: 26,
-  body: 9,
-  do: 9,
-  sleep: 6,
-  gather: 9,
-  shield: 8,
-  waitFor: 10,
-};
 
 class Writer {
   readonly r: Random;
@@ -104,7 +54,10 @@ class Writer {
   /** A future, a task or what came of gather and shield. */
   target(): string {
     const pool = this.r.weighted({ futures: 5, tasks: 6, others: 2 });
-    if (pool === "tasks") return this.r.pick(this.tasks);
+    if (pool === "tasks") {
+      // Mostly the late ones: they are what others wait for.
+      return this.r.chance(0.5) ? this.tasks.at(-1)! : this.r.pick(this.tasks);
+    }
     if (pool === "others" && this.others.length > 0) {
       return this.r.pick(this.others);
     }
@@ -116,7 +69,7 @@ class Writer {
     const behind = [...this.tasks, ...this.others]
       .filter((name) => this.ranks.get(name)! > this.rank);
     const upcoming = `t${this.tasks.length + this.r.below(2)}`;
-    const pool = this.r.weighted({ futures: 4, behind: 5, upcoming: 1 });
+    const pool = this.r.weighted({ futures: 3, behind: 7, upcoming: 1 });
     if (this.rank === Infinity || pool === "futures") {
       return this.r.pick(this.futures);
     }
@@ -337,8 +290,8 @@ class Writer {
     }
   }
 
-  context(): { ctx?: string } {
-    return this.contexts.length > 0 && this.r.chance(0.2)
+  context(chance = 0.2): { ctx?: string } {
+    return this.contexts.length > 0 && this.r.chance(chance)
       ? { ctx: this.r.pick(this.contexts) }
       : {};
   }
@@ -356,9 +309,14 @@ class Writer {
         this.ranks.get(name)!,
         () => this.ops(Math.max(depth - 1, 0)),
       );
+    // No shared context where the start may be eager: CPython cannot enter the
+    // context a second time and is left with the wrong current task.
     return ["spawn", name, body, {
-      ...this.context(),
-      ...(r.chance(0.2) ? { eager: r.chance(0.8) } : {}),
+      ...(r.chance(0.2)
+        ? { eager: r.chance(0.8) }
+        : r.chance(0.1)
+        ? { eager: false, ...this.context(1) }
+        : {}),
     }];
   }
 

@@ -164,7 +164,9 @@ export class World {
   }
 
   #unhandled(context: aio.ExceptionContext): void {
-    const message = String(context.message ?? "");
+    // A message may begin with an error's class, in JavaScript's name.
+    const message = String(context.message ?? "")
+      .replace(/^RangeError\b/, "ValueError");
     if (this.dead || COLLECTED.test(message)) return;
     this.say(
       "handler",

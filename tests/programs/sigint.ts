@@ -6,6 +6,7 @@
 import process from "node:process";
 import { CancelledError, KeyboardInterrupt, run, sleep } from "../../mod.ts";
 
+// deno-lint-ignore no-console
 const print = (line: string) => console.log(line);
 const ready = () => print(`ready ${process.pid}`);
 const pause = (ms: number) => new Promise((done) => setTimeout(done, ms));

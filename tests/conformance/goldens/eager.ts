@@ -176,6 +176,7 @@ const scenarios: Scenario[] = [
     ["spawn", "a", [caught(["await", "@self"]), ["return", 1]], {
       eager: true,
     }],
+    ["yield"],
     ["await", "a"],
   ]),
 ];

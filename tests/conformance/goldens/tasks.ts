@@ -167,11 +167,28 @@ const scenarios: Scenario[] = [
   ]),
   scenario("task: one that awaits itself gets a RuntimeError", [
     ["spawn", "a", [caught(["await", "@self"]), ["return", "ok"]]],
+    ["yield"],
+    ["yield"],
     ["await", "a"],
   ]),
   scenario("task: one that awaits itself uncaught fails", [
     ["spawn", "a", [["await", "@self"]]],
+    ["yield"],
+    ["yield"],
     caught(["await", "a"]),
+  ]),
+  scenario("task: one that awaits itself, awaited by another before", [
+    ["spawn", "a", [caught(["await", "@self"]), ["return", "ok"]], {
+      eager: false,
+    }],
+    ["await", "a"],
+  ]),
+  scenario("task: one that awaits itself, awaited by another meanwhile", [
+    ["spawn", "a", [caught(["await", "@self"]), ["return", "ok"]]],
+    ["spawn", "b", [["await", "a"]]],
+    ["yield"],
+    ["yield"],
+    ["yield"],
   ]),
   scenario("task: done callbacks of a task run before those added later", [
     ["spawn", "a", [["return", 1]]],

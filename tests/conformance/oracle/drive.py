@@ -104,7 +104,9 @@ def report(w):
     for name, (kind, value) in list(w.names.items()):
         if kind in ("future", "task") and id(value) not in seen:
             seen.add(id(value))
-            w.say("end", name, state(w, value))
+            count = value.cancelling() if kind == "task" else 0
+            more = [f"cancelling={count}"] if count else []
+            w.say("end", name, state(w, value), *more)
 
 
 def run_scenario(scenario, eager):
@@ -117,7 +119,17 @@ def run_scenario(scenario, eager):
         w.dead = True
         if not w.loop.is_closed():
             w.loop.close()
+        forget_task(w.loop)
     return w.trace
+
+
+def forget_task(loop):
+    """Clears the thread's current task, which some errors leave behind."""
+    asyncio._set_running_loop(loop)
+    try:
+        asyncio.tasks._swap_current_task(loop, None)
+    finally:
+        asyncio._set_running_loop(None)
 
 
 def run_batch(text):

@@ -1,0 +1,155 @@
+// deno-lint-ignore-file no-console
+/**
+ * Checks how the library's sources import each other: no circle, and no import
+ * that points up the layers. Run on Deno, whose own parser lists the imports.
+ *
+ * An `import type` is exempt from both: it is gone when the program runs, and
+ * the interfaces at the bottom have to name the classes above them.
+ *
+ * @module
+ */
+import { spawnSync } from "node:child_process";
+import { readdirSync } from "node:fs";
+import { dirname, relative, resolve } from "node:path";
+import process from "node:process";
+import { fileURLToPath } from "node:url";
+
+/**
+ * The layers, lowest first. A module imports from its own layer and from those
+ * below. `_platform` stands for all of its files.
+ */
+export const LAYERS: readonly (readonly string[])[] = [
+  ["exceptions", "constants", "log", "format_helpers"],
+  ["_platform"],
+  ["_state", "_step", "_ready", "_lost", "contextvars"],
+  ["events"],
+  ["base_futures", "futures"],
+  ["coroutines", "base_tasks", "_task", "_ensure"],
+  // Below the rest of tasks, since waitFor is built on a timeout.
+  ["timeouts"],
+  ["_gather", "_wait", "_completed", "tasks"],
+  ["mixins", "locks", "queues", "taskgroups", "staggered", "graph"],
+  ["transports", "protocols", "trsock", "sslproto"],
+  ["_driver", "base_events", "base_subprocess"],
+  ["selector_events", "proactor_events"],
+  ["unix_events", "windows_utils", "windows_events"],
+  ["streams", "subprocess", "threads"],
+  ["runners"],
+  ["testing", "tools"],
+  ["mod"],
+  ["main"],
+];
+
+/** Which modules each module imports for their values. */
+export type Graph = ReadonlyMap<string, readonly string[]>;
+
+/** The key in {@linkcode LAYERS} of a file such as `tasks.ts`. */
+function layerKey(file: string): string {
+  return file.startsWith("_platform/") ? "_platform" : file.slice(0, -3);
+}
+
+/** One line for each module without a layer and each import that points up. */
+export function findUpward(graph: Graph): string[] {
+  const rank = new Map(
+    LAYERS.flatMap((names, i) => names.map((name) => [name, i] as const)),
+  );
+  const problems: string[] = [];
+  for (const [file, imports] of graph) {
+    const own = rank.get(layerKey(file));
+    if (own === undefined) {
+      problems.push(`${file} has no layer: place it in tools/imports.ts`);
+      continue;
+    }
+    for (const target of imports) {
+      if ((rank.get(layerKey(target)) ?? -1) > own) {
+        problems.push(`${file} imports ${target}, which is in a layer above`);
+      }
+    }
+  }
+  return problems;
+}
+
+/** One line for each circle that a walk from every module runs into. */
+export function findCircles(graph: Graph): string[] {
+  const problems: string[] = [];
+  const finished = new Set<string>();
+  const path: string[] = [];
+  const visit = (file: string): void => {
+    const start = path.indexOf(file);
+    if (start >= 0) {
+      const circle = [...path.slice(start), file].join(" -> ");
+      problems.push(`circle: ${circle}`);
+      return;
+    }
+    if (finished.has(file)) return;
+    path.push(file);
+    for (const target of graph.get(file) ?? []) visit(target);
+    path.pop();
+    finished.add(file);
+  };
+  for (const file of graph.keys()) visit(file);
+  return problems;
+}
+
+/** The library's sources, as paths from the project's root. */
+export function librarySources(root: string): string[] {
+  const list = (folder: string) => {
+    try {
+      return readdirSync(resolve(root, folder), { encoding: "utf8" });
+    } catch {
+      return [];
+    }
+  };
+  return [
+    ...list("."),
+    ...list("_platform").map((name) => `_platform/${name}`),
+  ].filter((path) => path.endsWith(".ts")).sort();
+}
+
+interface Info {
+  readonly modules: readonly {
+    readonly specifier: string;
+    readonly error?: string;
+    readonly dependencies?: readonly {
+      readonly code?: { readonly specifier?: string };
+    }[];
+  }[];
+}
+
+/** Reads the graph of the library in a folder. */
+export function readGraph(root: string): Graph {
+  const sources = librarySources(root);
+  const graph = new Map<string, string[]>();
+  const toPath = (specifier: string) =>
+    specifier.startsWith("file:")
+      ? relative(root, fileURLToPath(specifier)).replaceAll("\\", "/")
+      : undefined;
+  for (const source of sources) {
+    if (graph.has(source)) continue;
+    const result = spawnSync(
+      process.execPath,
+      ["info", "--json", "--no-lock", source],
+      { cwd: root, encoding: "utf8", maxBuffer: 1 << 28 },
+    );
+    if (result.status !== 0) throw new Error(result.stderr);
+    for (const module of (JSON.parse(result.stdout) as Info).modules) {
+      const path = toPath(module.specifier);
+      if (path === undefined || graph.has(path)) continue;
+      if (module.error) throw new Error(module.error);
+      const targets = (module.dependencies ?? [])
+        .map((d) => d.code?.specifier && toPath(d.code.specifier))
+        .filter((target) => target !== undefined && sources.includes(target));
+      graph.set(path, [...new Set(targets as string[])]);
+    }
+  }
+  return graph;
+}
+
+if (import.meta.main) {
+  const root = dirname(dirname(fileURLToPath(import.meta.url)));
+  const graph = readGraph(root);
+  const problems = [...findCircles(graph), ...findUpward(graph)];
+  for (const problem of problems) console.error(problem);
+  if (problems.length > 0) process.exit(1);
+  console.log(`${graph.size} modules, no circle, no upward import`);
+}
