@@ -139,6 +139,8 @@ export class LoopDriver {
   /** Async code of a task is about to run in microtasks. */
   openStep(owner: StepOwner): void {
     if (!this.running || (owner as Marked)._stepMark === this.#mark) return;
+    // What a task left behind waits for nothing that would close it.
+    if (owner.done()) return;
     (owner as Marked)._stepMark = this.#mark;
     this.#open++;
   }

@@ -4,7 +4,7 @@ import {
   type AnyCoroutine,
   type Awaitable,
   type Coro,
-  Coroutine,
+  type Coroutine,
   isCoroutine,
   type ResultOf,
   type TaskOptions,

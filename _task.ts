@@ -61,6 +61,8 @@ export class Task<T> extends Future<T> implements Stepper, StepTask {
   _name: string | number;
   /** @internal */
   _cancelCount = 0;
+  /** The message of the first request that stands. @internal */
+  _cancelRequest: unknown = undefined;
   /** @internal */
   _abort: AbortController | null = null;
   /** Takes its listener off the signal that was given. @internal */
@@ -133,7 +135,7 @@ export class Task<T> extends Future<T> implements Stepper, StepTask {
   }
 
   #reason(): CancelledError {
-    return new CancelledError(this._cancelMessage);
+    return new CancelledError(this._cancelRequest);
   }
 
   /**
@@ -144,8 +146,9 @@ export class Task<T> extends Future<T> implements Stepper, StepTask {
    * @returns False if it was done already.
    */
   override cancel(message?: unknown): boolean {
+    if (this._lost !== null) this._seen();
     if (this._state !== "PENDING") return false;
-    this._cancelCount++;
+    if (this._cancelCount++ === 0) this._cancelRequest = message;
     const delivered = this.#cancelWaiting(message);
     if (!delivered) {
       this._mustCancel = true;
@@ -160,13 +163,16 @@ export class Task<T> extends Future<T> implements Stepper, StepTask {
   /** Cancels what it waits for; false where there is nothing that agrees. */
   #cancelWaiting(message: unknown): boolean {
     let delivered = this._waiting !== null && this._waiting.cancel(message);
-    // Async code may wait in several places at once: each is told.
-    let next: AwaitPoint<unknown> | null;
-    for (let point = this._points; point !== null; point = next) {
-      next = point._next;
+    // Async code may wait in several places at once: each is told, the first one
+    // first, which stands last in the list.
+    let point = this._points;
+    while (point !== null && point._next !== null) point = point._next;
+    while (point !== null) {
+      const before: AwaitPoint<unknown> | null = point._previous;
       if (point._waiting !== null && point._waiting.cancel(message)) {
         delivered = true;
       }
+      point = before;
     }
     return delivered;
   }
@@ -186,6 +192,7 @@ export class Task<T> extends Future<T> implements Stepper, StepTask {
       this._cancelCount--;
       if (this._cancelCount === 0) {
         this._mustCancel = false;
+        this._cancelRequest = undefined;
         if (this._abort?.signal.aborted) this._abort = null;
       }
     }

@@ -332,7 +332,10 @@ export class BaseEventLoop extends AbstractEventLoop {
    * @param options See {@linkcode TaskOptions}.
    * @returns The task.
    */
-  override createTask<T>(coro: AnyCoroutine<T>, options?: TaskOptions): Task<T> {
+  override createTask<T>(
+    coro: AnyCoroutine<T>,
+    options?: TaskOptions,
+  ): Task<T> {
     this.#checkClosed();
     if (this.#taskFactory !== null) {
       return this.#taskFactory(this, coro, options ?? {}) as Task<T>;

@@ -22,11 +22,13 @@ export function coroutineName(coro: unknown): string {
 export function taskInfo(task: Task<unknown>, info: string[]): string[] {
   if (task.cancelling() > 0 && !task.done()) info[0] = "cancelling";
   const words = [info[0]!, `name=${quote(task.getName())}`];
-  if (task._waiting !== null) {
-    words.push(`wait_for=${shown(task._waiting as Future<unknown>)}`);
-  }
   const coro = task.getCoro();
   if (coro !== null) words.push(`coro=<${coroutineName(coro)}()>`);
+  // Async code waits in a place of its own.
+  const waiting = task._waiting ?? task._points?._waiting ?? null;
+  if (waiting !== null) {
+    words.push(`wait_for=${shown(waiting as Future<unknown>)}`);
+  }
   return words.concat(info.slice(1));
 }
 

@@ -289,7 +289,10 @@ function storedTask() {
 
 /** The context of the running code, or null for an empty one. @internal */
 export function readContext(): Context | null {
-  if (state.sync) return state.context;
+  if (state.sync) {
+    // Null in a step is the task's own, which may have been made meanwhile.
+    return state.context ?? (state.task === null ? null : state.task._context);
+  }
   const task = taskStore.get();
   return task === undefined ? root : task._context;
 }
@@ -298,9 +301,10 @@ export function readContext(): Context | null {
 export function currentContext(): Context {
   if (state.sync) {
     if (state.context === null) {
-      state.context = new Context();
-      // Null inside a step is the task's own, not a handle's.
-      if (state.task !== null) state.task._context = state.context;
+      const { task } = state;
+      state.context = task === null
+        ? new Context()
+        : task._context ??= new Context();
     }
     return state.context;
   }

@@ -74,6 +74,12 @@ export interface TaskOptions {
 const GeneratorFunction = (function* () {}).constructor;
 const AsyncFunction = (async () => {}).constructor;
 
+/**
+ * Marks generator objects that were made tasks: they cannot be told from fresh ones.
+ * A property, since a WeakSet of as many members costs more than the spawn.
+ */
+const DRIVEN: unique symbol = Symbol("driven");
+
 /** Marks what `coroutine()` returns. */
 const wrapped = new WeakSet<object>();
 
@@ -329,7 +335,16 @@ export function toIterator<T>(coro: unknown): CoroIterator<T> | null {
       ? coro() as CoroIterator<T>
       : new InlineCall<T>(coro as () => unknown, [], true);
   }
-  return isGenerator(coro) ? coro as CoroIterator<T> : null;
+  if (!isGenerator(coro)) return null;
+  const marked = coro as { [DRIVEN]?: true };
+  if (marked[DRIVEN] === true) {
+    return new Reused(
+      "cannot reuse already awaited coroutine: this generator was made a task " +
+        "before; call the generator function again",
+    ) as CoroIterator<T>;
+  }
+  marked[DRIVEN] = true;
+  return coro as CoroIterator<T>;
 }
 
 /** Ends a coroutine that will not be run. @internal */

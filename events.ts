@@ -156,6 +156,7 @@ export class Handle implements Runnable {
         : callback(...args);
     } catch (error) {
       if (isExit(error)) throw error;
+      this._context = state.context;
       this._failed(error);
     } finally {
       state.sync = false;
@@ -178,7 +179,9 @@ export class Handle implements Runnable {
   _failed(error: unknown): void {
     const what = this._callback === null
       ? "a callback"
-      : formatCallback(this._callback, this._args ?? []);
+      : formatCallback(this._callback, this._args ?? [], {
+        debug: this._loop.getDebug(),
+      });
     const context: ExceptionContext = {
       message: `Exception in callback ${what}`,
       exception: error,
@@ -195,7 +198,9 @@ export class Handle implements Runnable {
     const parts: string[] = [this.constructor.name];
     if (this._cancelled) parts.push("cancelled");
     if (this._callback !== null) {
-      parts.push(formatCallback(this._callback, this._args ?? []));
+      parts.push(formatCallback(this._callback, this._args ?? [], {
+        debug: this._loop.getDebug(),
+      }));
     }
     const origin = this._sourceTraceback?.at(-1);
     if (origin !== undefined) {

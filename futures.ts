@@ -183,6 +183,8 @@ export class Future<T> implements PromiseLike<T>, FutureLike {
    * @returns False if it was done already.
    */
   cancel(message?: unknown): boolean {
+    // Whoever cancels does not want to hear how it failed.
+    if (this._lost !== null) this._seen();
     if (this._state !== PENDING) return false;
     this._state = CANCELLED;
     this._cancelMessage = message;
@@ -474,12 +476,15 @@ export function wrapFuture<T>(
     );
   }
   const wrapped = new Future<T>(options);
+  // Cancelled meanwhile, or nobody is left to tell.
+  const unwanted = () => wrapped._state !== PENDING || wrapped._loop.isClosed();
   future.then(
     (value) => {
-      if (wrapped._state === PENDING) wrapped.setResult(value);
+      if (unwanted()) return;
+      wrapped.setResult(value);
     },
     (error) => {
-      if (wrapped._state !== PENDING) return;
+      if (unwanted()) return;
       if (error instanceof CancelledError) {
         wrapped._cancelledError = error;
         wrapped.cancel(error.args[0]);

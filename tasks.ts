@@ -104,16 +104,19 @@ class Sleep<T> extends Coroutine<T> implements CoroIterator<T> {
     }
     if (this.#yielded) return { done: true, value: this.#result };
     const delay = this.#delay;
+    if (typeof delay !== "number") {
+      throw new TypeError(
+        `Cannot sleep: a number of seconds is needed, got ${
+          delay === null ? "null" : typeof delay
+        }`,
+      );
+    }
     if (delay <= 0) {
       this.#yielded = true;
       return YIELD;
     }
     if (!(delay > 0)) {
-      throw typeof delay === "number"
-        ? new RangeError("Invalid delay: NaN (not a number)")
-        : new TypeError(
-          `Cannot sleep: a number of seconds is needed, got ${typeof delay}`,
-        );
+      throw new RangeError("Invalid delay: NaN (not a number)");
     }
     const loop = getRunningLoop();
     const made = loop.createFuture<void>();

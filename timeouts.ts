@@ -37,11 +37,7 @@ export class Timeout {
    * @param when The loop's time at which it expires, in seconds, or null for never.
    */
   constructor(when: number | null) {
-    if (when !== null && typeof when !== "number") {
-      throw new TypeError(
-        `Cannot make a timeout: a number of seconds or null is needed, got ${typeof when}`,
-      );
-    }
+    checkSeconds(when);
     this.#when = when;
   }
 
@@ -177,6 +173,14 @@ export class Timeout {
   }
 }
 
+function checkSeconds(time: unknown): void {
+  if (time === null || typeof time === "number") return;
+  throw new TypeError(
+    "Cannot make a timeout: a number of seconds or null is needed, got " +
+      typeof time,
+  );
+}
+
 /** In a chain of causes, a cancellation by a timeout is shown as that timeout. */
 function blame(error: unknown): void {
   let at = error;
@@ -224,6 +228,7 @@ function inline<A extends unknown[], R>(
  * @returns The timeout; call its `with`.
  */
 export function timeout(delay: number | null): Timeout {
+  checkSeconds(delay);
   const loop = getRunningLoop();
   return new Timeout(delay === null ? null : loop.time() + delay);
 }

@@ -222,6 +222,24 @@ both(
 );
 
 both(
+  "behaviour 13: getContext() is the context that the task writes to",
+  function* ({ co }) {
+    const user = new ContextVar<string>("user");
+    const work = co(function* () {
+      // Asked for before anything was set, when there was nothing to copy.
+      const context = currentTask()!.getContext();
+      user.set("first step");
+      assertEquals(context.get(user), "first step");
+      yield sleep(0);
+      user.set("second step");
+      assertEquals(context.get(user), "second step");
+      assertStrictEquals(currentTask()!.getContext(), context);
+    });
+    yield createTask(work());
+  },
+);
+
+both(
   "behaviour 14: a task cannot be entered inside another, nor a wrong one left",
   function* ({ co, loop }) {
     const me = currentTask()!;

@@ -19,7 +19,15 @@ import { fileURLToPath } from "node:url";
  * below. `_platform` stands for all of its files.
  */
 export const LAYERS: readonly (readonly string[])[] = [
-  ["exceptions", "constants", "log", "format_helpers"],
+  [
+    "_base_exceptions",
+    "_os_errors",
+    "_exception_groups",
+    "exceptions",
+    "constants",
+    "log",
+    "format_helpers",
+  ],
   ["_platform"],
   ["_state", "_step", "_ready", "_lost", "contextvars"],
   ["events"],

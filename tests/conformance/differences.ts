@@ -50,6 +50,12 @@ export const DIFFERENCES: readonly Difference[] = [
         actual.replace(/: [^)]*\)/, ")") === expected;
     },
   },
+  {
+    name: "awaiting a task that awaits itself",
+    trace: (at) =>
+      at.scenario.name ===
+        "task: one that awaits itself, awaited by another meanwhile",
+  },
 ];
 
 /** The outcome of a comparison. */

@@ -7,7 +7,7 @@ function withoutReprs(line: string): string {
   let out = "";
   for (let i = 0; i < line.length; i++) {
     const c = line[i];
-    if (c === "<" && /[A-Za-z_]/.test(line[i + 1] ?? "")) {
+    if (c === "<" && /[A-Za-z_(]/.test(line[i + 1] ?? "")) {
       if (depth++ === 0) out += "<";
       continue;
     }
