@@ -17,11 +17,25 @@ export interface AsCompletedOptions {
 }
 
 /**
+ * A future that has ended, as `for await` over {@linkcode asCompleted} gives it. It is
+ * the future itself; its type hides `then`, or the compiler would take it for its
+ * result. Ask it by `result()`.
+ */
+export type CompletedFuture<T> = Omit<Future<T>, "then">;
+
+/** The futures of an {@linkcode AsCompletedIterator}, in the order in which they end. */
+export interface CompletedFutures<T> {
+  /** Waits for the next future. */
+  next(): Promise<IteratorResult<CompletedFuture<T>, undefined>>;
+  /** Itself, for `for await`. */
+  [Symbol.asyncIterator](): CompletedFutures<T>;
+}
+
+/**
  * What {@linkcode asCompleted} returns: `for (const next of …)` gives a coroutine per
  * awaitable, each of the next result; `for await` gives the futures themselves.
  */
-export class AsCompletedIterator<T>
-  implements Iterable<Coroutine<T>>, AsyncIterable<Future<T>> {
+export class AsCompletedIterator<T> implements Iterable<Coroutine<T>> {
   readonly #loop: AbstractEventLoop;
   readonly #todo: Set<Future<T>>;
   #left: number;
@@ -54,8 +68,8 @@ export class AsCompletedIterator<T>
   }
 
   /** The futures in the order in which they end, for `for await`. */
-  [Symbol.asyncIterator](): AsyncIterableIterator<Future<T>> {
-    const iterator: AsyncIterableIterator<Future<T>> = {
+  [Symbol.asyncIterator](): CompletedFutures<T> {
+    const iterator: CompletedFutures<T> = {
       [Symbol.asyncIterator]: () => iterator,
       next: async () => {
         if (this.#left === 0) return { done: true, value: undefined };

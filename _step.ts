@@ -15,13 +15,20 @@
 import type { Context } from "./contextvars.ts";
 import { CancelledError, RuntimeError } from "./exceptions.ts";
 import type { AbstractEventLoop, Runnable } from "./events.ts";
+import type { Future } from "./futures.ts";
 import { state, type StepOwner, taskStore } from "./_state.ts";
 
 /** Stands for "no error". */
 export const NONE: unique symbol = Symbol("none");
 
-/** What a coroutine may yield to its driver. */
-export type Yieldable = FutureLike | InlineCall<unknown> | undefined | void;
+/** What a coroutine yields while an async function that it called inline runs. */
+export interface InlineWait {
+  /** Tells it from other objects. */
+  readonly inline: true;
+}
+
+/** What a coroutine yields to its driver: a future, or nothing to run again soon. */
+export type Yieldable = Future<unknown> | InlineWait | undefined | void;
 
 /** The iterator of a coroutine; generators have this shape. */
 export interface CoroIterator<T = unknown> {
@@ -202,7 +209,7 @@ function isLibraryAwaitable(
  * Waiting for an async function's promise is no suspension of the task, as calling a
  * coroutine inline is none in Python: what the function awaits are.
  */
-export class InlineCall<T> implements CoroIterator<T> {
+export class InlineCall<T> implements CoroIterator<T>, InlineWait {
   readonly #fn: (...args: never[]) => unknown;
   readonly #args: readonly unknown[];
   /** Whether a plain value is an error, as for a function given as a coroutine. */
@@ -219,6 +226,10 @@ export class InlineCall<T> implements CoroIterator<T> {
     this.#fn = fn;
     this.#args = args;
     this.#strict = strict;
+  }
+
+  get inline(): true {
+    return true;
   }
 
   next(): IteratorResult<unknown, T> {

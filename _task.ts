@@ -18,8 +18,6 @@ import {
   type FutureLike,
   NONE,
   step,
-  type Stepper,
-  type StepTask,
 } from "./_step.ts";
 
 let taskCount = 0;
@@ -36,7 +34,7 @@ export interface TaskConstructorOptions extends TaskOptions {
  *
  * @typeParam T The type of its result.
  */
-export class Task<T> extends Future<T> implements Stepper, StepTask {
+export class Task<T> extends Future<T> {
   /** @internal */
   _coro: Awaitable<T> | null;
   /** @internal */
@@ -51,24 +49,46 @@ export class Task<T> extends Future<T> implements Stepper, StepTask {
   _mustCancel = false;
   /** @internal */
   _points: AwaitPoint<unknown> | null = null;
-  /** The loop's count of steps in which this one was opened. @internal */
+  /**
+   * The loop's count of steps in which this one was opened.
+   *
+   * @internal
+   */
   _stepMark = -1;
-  /** Its neighbours among the tasks of its loop that run. @internal */
+  /**
+   * Its neighbours among the tasks of its loop that run.
+   *
+   * @internal
+   */
   _before: Task<unknown> | null = null;
   /** @internal */
   _after: Task<unknown> | null = null;
-  /** Its number while it has no name: names are made when asked for. @internal */
+  /**
+   * Its number while it has no name: names are made when asked for.
+   *
+   * @internal
+   */
   _name: string | number;
   /** @internal */
   _cancelCount = 0;
-  /** The message of the first request that stands. @internal */
+  /**
+   * The message of the first request that stands.
+   *
+   * @internal
+   */
   _cancelRequest: unknown = undefined;
   /** @internal */
   _abort: AbortController | null = null;
-  /** Takes its listener off the signal that was given. @internal */
+  /**
+   * Takes its listener off the signal that was given.
+   *
+   * @internal
+   */
   _unlisten: (() => void) | null = null;
 
   /**
+   * Makes a task and schedules its first step; `createTask` is the usual way.
+   *
    * @param coro What it runs: a coroutine in any spelling.
    * @param options See {@linkcode TaskOptions}, and the loop.
    * @throws TypeError When it is given no coroutine.
@@ -93,7 +113,11 @@ export class Task<T> extends Future<T> implements Stepper, StepTask {
     }
   }
 
-  /** It is its own stepper. @internal */
+  /**
+   * It is its own stepper.
+   *
+   * @internal
+   */
   get _owner(): this {
     return this;
   }
@@ -304,7 +328,11 @@ export class Task<T> extends Future<T> implements Stepper, StepTask {
   }
 }
 
-/** What a CancelledError says that an AbortSignal caused. @internal */
+/**
+ * What a CancelledError says that an AbortSignal caused.
+ *
+ * @internal
+ */
 export function abortMessage(signal: AbortSignal): string {
   const { reason } = signal;
   return reason instanceof Error ? reason.message : String(reason);

@@ -48,14 +48,22 @@ export const MAXIMUM_SELECT_TIMEOUT: number = 24 * 3600;
 
 /** Options of a {@linkcode BaseEventLoop}. */
 export interface LoopOptions {
-  /** Clock, wake-ups and operating system; the runtime's unless given. */
+  /**
+   * Clock, wake-ups and operating system; the runtime's unless given.
+   *
+   * @internal
+   */
   platform?: Platform | undefined;
 }
 
 /** Makes the default executor when it is first needed, from the layer above. */
 let executorFactory: (() => Executor) | null = null;
 
-/** Names the default executor of this platform, from the layer above. @internal */
+/**
+ * Names the default executor of this platform, from the layer above.
+ *
+ * @internal
+ */
 export function registerDefaultExecutor(factory: () => Executor): void {
   executorFactory = factory;
 }
@@ -69,7 +77,11 @@ export class BaseEventLoop extends AbstractEventLoop {
   slowCallbackDuration = 0.1;
   /** @internal */
   readonly _platform: Platform;
-  /** The async generators that run on it. @internal */
+  /**
+   * The async generators that run on it.
+   *
+   * @internal
+   */
   readonly _asyncgens: Set<AsyncGenerator<unknown, unknown, unknown>> =
     new Set();
   readonly #driver: LoopDriver;
@@ -84,6 +96,8 @@ export class BaseEventLoop extends AbstractEventLoop {
   #asyncgensShutdown = false;
 
   /**
+   * Makes a loop that is not running yet.
+   *
    * @param options `platform`: what it runs on; for tests.
    */
   constructor(options?: LoopOptions) {
@@ -543,7 +557,11 @@ export class BaseEventLoop extends AbstractEventLoop {
     });
   }
 
-  /** Whether its async generators were shut down. @internal */
+  /**
+   * Whether its async generators were shut down.
+   *
+   * @internal
+   */
   get _asyncgensClosed(): boolean {
     return this.#asyncgensShutdown;
   }

@@ -30,7 +30,11 @@ export function isFuture(obj: unknown): obj is Future<unknown> {
     typeof (obj as { _addWaiter?: unknown })._addWaiter === "function";
 }
 
-/** The words of a future's text form. @internal */
+/**
+ * The words of a future's text form.
+ *
+ * @internal
+ */
 export function futureInfo(
   state: FutureState,
   exception: unknown,

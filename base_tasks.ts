@@ -18,7 +18,11 @@ export function coroutineName(coro: unknown): string {
   return "generator";
 }
 
-/** The words of a task's text form. @internal */
+/**
+ * The words of a task's text form.
+ *
+ * @internal
+ */
 export function taskInfo(task: Task<unknown>, info: string[]): string[] {
   if (task.cancelling() > 0 && !task.done()) info[0] = "cancelling";
   const words = [info[0]!, `name=${quote(task.getName())}`];
@@ -44,7 +48,11 @@ function quote(name: string): string {
   return `'${name.replaceAll("\\", "\\\\").replaceAll("'", "\\'")}'`;
 }
 
-/** The text that `printStack` prints. @internal */
+/**
+ * The text that `printStack` prints.
+ *
+ * @internal
+ */
 export function formatTaskStack(
   task: Task<unknown>,
   frames: readonly StackFrame[],

@@ -43,6 +43,8 @@ export class ContextVar<T> {
   readonly #default: T | typeof MISSING;
 
   /**
+   * Declares a variable.
+   *
    * @param name The name shown in error texts.
    * @param options `default`: what `get` returns where no value was set.
    */
@@ -164,12 +166,24 @@ export class Token<T> {
 export class Context {
   /** @internal */
   _vars: Map<unknown, unknown> | null = null;
-  /** Whether another context may hold the same map. @internal */
+  /**
+   * Whether another context may hold the same map.
+   *
+   * @internal
+   */
   _shared = false;
-  /** Whether a call further up the stack runs in it. @internal */
+  /**
+   * Whether a call further up the stack runs in it.
+   *
+   * @internal
+   */
   _entered = false;
 
-  /** The map to write to. @internal */
+  /**
+   * The map to write to.
+   *
+   * @internal
+   */
   _own(): Map<unknown, unknown> {
     if (this._vars === null) return this._vars = new Map();
     if (this._shared) {
@@ -224,7 +238,11 @@ export class Context {
     }
   }
 
-  /** Refuses to be entered twice. @internal */
+  /**
+   * Refuses to be entered twice.
+   *
+   * @internal
+   */
   _checkEntered(): void {
     if (this._isEntered()) {
       throw new RuntimeError(
@@ -233,7 +251,11 @@ export class Context {
     }
   }
 
-  /** Whether code on the stack runs in it. @internal */
+  /**
+   * Whether code on the stack runs in it.
+   *
+   * @internal
+   */
   _isEntered(): boolean {
     return this._entered || readContext() === this;
   }
@@ -287,7 +309,11 @@ function storedTask() {
   return task === undefined || task.done() ? null : task;
 }
 
-/** The context of the running code, or null for an empty one. @internal */
+/**
+ * The context of the running code, or null for an empty one.
+ *
+ * @internal
+ */
 export function readContext(): Context | null {
   if (state.sync) {
     // Null in a step is the task's own, which may have been made meanwhile.
@@ -297,7 +323,11 @@ export function readContext(): Context | null {
   return task === undefined ? root : task._context;
 }
 
-/** The context of the running code, made where it is still missing. @internal */
+/**
+ * The context of the running code, made where it is still missing.
+ *
+ * @internal
+ */
 export function currentContext(): Context {
   if (state.sync) {
     if (state.context === null) {
@@ -315,7 +345,9 @@ export function currentContext(): Context {
 
 /**
  * A copy of the current context, or null where that is empty: an empty context
- * per task and handle would be made and never looked at. @internal
+ * per task and handle would be made and never looked at.
+ *
+ * @internal
  */
 export function snapshotContext(): Context | null {
   const context = readContext();

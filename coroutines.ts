@@ -19,6 +19,8 @@ import {
   isGenerator,
   type Yieldable,
 } from "./_step.ts";
+
+export type { InlineWait, Yieldable } from "./_step.ts";
 import { state } from "./_state.ts";
 
 /**
@@ -96,10 +98,16 @@ export class Coroutine<T> implements PromiseLike<T> {
   readonly #args: readonly unknown[];
   readonly #name: string;
   #closed = false;
-  /** Where it was made, in debug mode. @internal */
+  /**
+   * Where it was made, in debug mode.
+   *
+   * @internal
+   */
   _sourceTraceback: readonly StackFrame[] | null = null;
 
   /**
+   * Makes a coroutine of a function and its arguments; see also {@linkcode coroutine}.
+   *
    * @param fn The function to call.
    * @param args What it is called with.
    */
@@ -128,7 +136,11 @@ export class Coroutine<T> implements PromiseLike<T> {
     forgetUnawaited(this);
   }
 
-  /** Takes the function: a coroutine runs once. @internal */
+  /**
+   * Takes the function: a coroutine runs once.
+   *
+   * @internal
+   */
   _take(): CoroIterator<T> {
     const fn = this.#fn;
     if (fn === null) {
@@ -280,6 +292,7 @@ function forgetUnawaited(coro: object): void {
 export function coroutine<A extends unknown[], T>(
   fn: (...args: A) => Generator<Yieldable, T, unknown>,
 ): (...args: A) => Coroutine<T>;
+/** Makes a coroutine function of an async function. */
 export function coroutine<A extends unknown[], T>(
   fn: (...args: A) => PromiseLike<T>,
 ): (...args: A) => Coroutine<T>;
@@ -326,7 +339,9 @@ export function isCoroutineFunction(func: unknown): boolean {
 
 /**
  * The iterator that drives what was given as a coroutine, or null if it is none: a
- * promise that already runs, a future, or something else. @internal
+ * promise that already runs, a future, or something else.
+ *
+ * @internal
  */
 export function toIterator<T>(coro: unknown): CoroIterator<T> | null {
   if (coro instanceof Coroutine) return coro._take();
@@ -347,7 +362,11 @@ export function toIterator<T>(coro: unknown): CoroIterator<T> | null {
   return coro as CoroIterator<T>;
 }
 
-/** Ends a coroutine that will not be run. @internal */
+/**
+ * Ends a coroutine that will not be run.
+ *
+ * @internal
+ */
 export function closeCoroutine(coro: unknown): void {
   if (coro instanceof Coroutine) coro.close();
   else if (isGenerator(coro)) coro.return?.(undefined);

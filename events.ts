@@ -24,12 +24,20 @@ import type { Future } from "./futures.ts";
 import type { Task } from "./tasks.ts";
 import { state, type StepOwner } from "./_state.ts";
 
-/** Whether an error must leave the loop rather than be reported. @internal */
+/**
+ * Whether an error must leave the loop rather than be reported.
+ *
+ * @internal
+ */
 export function isExit(error: unknown): boolean {
   return error instanceof KeyboardInterrupt || error instanceof SystemExit;
 }
 
-/** What the ready queue holds: handles, tasks and suspended awaits. @internal */
+/**
+ * What the ready queue holds: handles, tasks and suspended awaits.
+ *
+ * @internal
+ */
 export interface Runnable {
   /** Runs it; only KeyboardInterrupt and SystemExit may be thrown. */
   _run(): void;
@@ -94,7 +102,11 @@ export class Handle implements Runnable {
   _args: readonly unknown[] | null;
   /** @internal */
   readonly _loop: AbstractEventLoop;
-  /** Null stands for an empty context that nobody asked for. @internal */
+  /**
+   * Null stands for an empty context that nobody asked for.
+   *
+   * @internal
+   */
   _context: Context | null;
   /** @internal */
   _cancelled = false;
@@ -102,6 +114,8 @@ export class Handle implements Runnable {
   _sourceTraceback: readonly StackFrame[] | null = null;
 
   /**
+   * Makes a handle; `callSoon` also queues it.
+   *
    * @param callback What is called.
    * @param args What it is called with.
    * @param loop The loop that calls it.
@@ -221,12 +235,22 @@ let timerCount = 0;
 export class TimerHandle extends Handle {
   /** @internal */
   readonly _when: number;
-  /** Orders equal deadlines as they were scheduled. @internal */
+  /**
+   * Orders equal deadlines as they were scheduled.
+   *
+   * @internal
+   */
   readonly _seq: number;
-  /** Whether it stands in its loop's heap. @internal */
+  /**
+   * Whether it stands in its loop's heap.
+   *
+   * @internal
+   */
   _scheduled = false;
 
   /**
+   * Makes a timer; `callAt` also schedules it.
+   *
    * @param when The loop's time at which it is due, in seconds.
    * @param callback What is called.
    * @param args What it is called with.
@@ -450,23 +474,47 @@ export abstract class AbstractEventLoop {
   // What futures and tasks need of a loop beyond asyncio's interface. A loop
   // that has nothing but callSoon gets by with these.
 
-  /** Queues something to be run in the next iteration. @internal */
+  /**
+   * Queues something to be run in the next iteration.
+   *
+   * @internal
+   */
   _push(runnable: Runnable): void {
     this.callSoon(() => runnable._run());
   }
-  /** Async code of a task is about to run in microtasks. @internal */
+  /**
+   * Async code of a task is about to run in microtasks.
+   *
+   * @internal
+   */
   _openStep(_owner: StepOwner): void {}
-  /** A task waits for something of this library, or has ended. @internal */
+  /**
+   * A task waits for something of this library, or has ended.
+   *
+   * @internal
+   */
   _closeStep(_owner: StepOwner): void {}
-  /** Ends the run with an error. @internal */
+  /**
+   * Ends the run with an error.
+   *
+   * @internal
+   */
   _fatal(error: unknown): void {
     throw error;
   }
-  /** Puts a timer into the heap. @internal */
+  /**
+   * Puts a timer into the heap.
+   *
+   * @internal
+   */
   _addTimer(timer: TimerHandle): void {
     this.callAt(timer._when, () => timer._run());
   }
-  /** Hears of a timer that was cancelled. @internal */
+  /**
+   * Hears of a timer that was cancelled.
+   *
+   * @internal
+   */
   _timerHandleCancelled(_handle: TimerHandle): void {}
 }
 
@@ -494,12 +542,14 @@ export abstract class AbstractEventLoopPolicy {
   }
 }
 
-type LoopFactory = () => AbstractEventLoop;
+let defaultFactory: (() => AbstractEventLoop) | null = null;
 
-let defaultFactory: LoopFactory | null = null;
-
-/** Names the loop class of this platform, from the layer above. @internal */
-export function registerDefaultLoop(factory: LoopFactory): void {
+/**
+ * Names the loop class of this platform, from the layer above.
+ *
+ * @internal
+ */
+export function registerDefaultLoop(factory: () => AbstractEventLoop): void {
   defaultFactory = factory;
 }
 

@@ -87,7 +87,11 @@ class OutsideWaiter<T, R> extends Reaction<T, R> implements Waiter {
   }
 }
 
-/** The iterator of a future: yields it until it is done, then ends with its result. */
+/**
+ * The iterator of a future: yields it until it is done, then ends with its result.
+ *
+ * @internal
+ */
 export class FutureIterator<T> implements CoroIterator<T> {
   readonly #future: Future<T>;
 
@@ -137,12 +141,16 @@ export class FutureIterator<T> implements CoroIterator<T> {
  * });
  * ```
  */
-export class Future<T> implements PromiseLike<T>, FutureLike {
+export class Future<T> implements PromiseLike<T> {
   /** @internal */
   readonly _loop: AbstractEventLoop;
   /** @internal */
   _state: FutureState = PENDING;
-  /** The result or, if `_failed`, the exception. @internal */
+  /**
+   * The result or, if `_failed`, the exception.
+   *
+   * @internal
+   */
   _value: unknown = undefined;
   /** @internal */
   _failed = false;
@@ -150,20 +158,42 @@ export class Future<T> implements PromiseLike<T>, FutureLike {
   _blocking = false;
   /** @internal */
   _cancelMessage: unknown = undefined;
-  /** The error that cancelled it, given out once. @internal */
+  /**
+   * The error that cancelled it, given out once.
+   *
+   * @internal
+   */
   _cancelledError: CancelledError | null = null;
-  /** Its first waiter; most futures have one. @internal */
+  /**
+   * Its first waiter; most futures have one.
+   *
+   * @internal
+   */
   _waiter: Waiter | null = null;
-  /** The others. @internal */
+  /**
+   * The others.
+   *
+   * @internal
+   */
   _waiters: Waiter[] | null = null;
-  /** Set while its exception was not looked at. @internal */
+  /**
+   * Set while its exception was not looked at.
+   *
+   * @internal
+   */
   _lost: LostError | null = null;
-  /** Edges added by hand; those of plain awaits are read off the waiters. @internal */
+  /**
+   * Edges added by hand; those of plain awaits are read off the waiters.
+   *
+   * @internal
+   */
   _awaitedBy: Set<Future<unknown>> | null = null;
   /** @internal */
   _sourceTraceback: readonly StackFrame[] | null = null;
 
   /**
+   * Makes a pending future; `loop.createFuture()` is the usual way.
+   *
    * @param options `loop`: the loop it belongs to; the running one unless given.
    */
   constructor(options?: FutureOptions) {
@@ -333,7 +363,11 @@ export class Future<T> implements PromiseLike<T>, FutureLike {
     else this._waiters.push(waiter);
   }
 
-  /** Tells the waiters, in the order in which they came. @internal */
+  /**
+   * Tells the waiters, in the order in which they came.
+   *
+   * @internal
+   */
   _schedule(): void {
     const first = this._waiter;
     if (first === null) return;

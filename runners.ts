@@ -89,6 +89,8 @@ export class Runner {
   #closing: Promise<void> | null = null;
 
   /**
+   * Makes a runner; its loop is made when it is first needed.
+   *
    * @param options See {@linkcode RunnerOptions}.
    */
   constructor(options?: RunnerOptions) {

@@ -52,6 +52,8 @@ export {
   asCompleted,
   AsCompletedIterator,
   type AsCompletedOptions,
+  type CompletedFuture,
+  type CompletedFutures,
 } from "./_completed.ts";
 export type { TaskOptions } from "./coroutines.ts";
 

@@ -34,6 +34,8 @@ export class Timeout {
   #cancelling = 0;
 
   /**
+   * Makes a timeout; see {@linkcode timeout} and {@linkcode timeoutAt}.
+   *
    * @param when The loop's time at which it expires, in seconds, or null for never.
    */
   constructor(when: number | null) {
@@ -130,7 +132,11 @@ export class Timeout {
     this.reschedule(this.#when);
   }
 
-  /** Ends the block without an error. @internal */
+  /**
+   * Ends the block without an error.
+   *
+   * @internal
+   */
   _exit(): void {
     this.#handle?.cancel();
     this.#handle = null;
@@ -140,7 +146,11 @@ export class Timeout {
     } else this.#state = "finished";
   }
 
-  /** Ends the block with an error and returns the one to throw. @internal */
+  /**
+   * Ends the block with an error and returns the one to throw.
+   *
+   * @internal
+   */
   _exitWith(error: unknown): unknown {
     this.#handle?.cancel();
     this.#handle = null;

@@ -51,7 +51,7 @@ const HELP = `Measures the library beside its rivals and prints ratios.
                      (by default python3 and its versions on PATH, /usr/bin)
   --quick            a tenth of the work, one round: only shows that all run
   --no-flatness      without the cost per task at 10 000, 100 000, 1 000 000
-  --timeout SECONDS  gives up on a row of a contestant after that (120)
+  --timeout SECONDS  gives up on a row of a contestant after that (60)
 
 The rows, 100 000 of each unless they say otherwise
   spawn      tasks that return at once, each joined
@@ -82,7 +82,7 @@ const { values: options } = parseArgs({
     python: { type: "string", multiple: true, default: [] },
     quick: { type: "boolean", default: false },
     "no-flatness": { type: "boolean", default: false },
-    timeout: { type: "string", default: "120" },
+    timeout: { type: "string", default: "60" },
   },
 });
 

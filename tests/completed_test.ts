@@ -67,7 +67,7 @@ it("behaviour 30: for await gives the futures themselves, tasks for the rest", (
     const seen: Future<string>[] = [];
     for await (const done of asCompleted([slow, future, sleep(3, "made")])) {
       assertEquals([done.done(), loop.time()], [true, seen.length + 1]);
-      seen.push(done);
+      seen.push(done as Future<string>);
     }
     assertStrictEquals(seen[0], future);
     assertStrictEquals(seen[1] as unknown, slow);

@@ -11,6 +11,7 @@ import {
   asCompleted,
   asyncgen,
   type BaseEventLoop,
+  type CompletedFuture,
   type Coro,
   type Coroutine,
   coroutine,
@@ -203,7 +204,7 @@ describe("inferred types", () => {
     withLoop(async ({ loop }) => {
       await loop.runUntilComplete(async () => {
         const { signal } = new AbortController();
-        isExactly<Future<number>>()(ensureFuture(wrappedNumber(1)));
+        isExactly<Task<number>>()(ensureFuture(wrappedNumber(1)));
         isExactly<Future<boolean>>()(ensureFuture(genBoolean));
         isExactly<Future<number>>()(ensureFuture(asyncNumber()));
         isExactly<Task<string>>()(ensureFuture(createTask(asyncString)));
@@ -253,7 +254,7 @@ describe("inferred types", () => {
           isExactly<number>()(await next);
         }
         for await (const one of asCompleted([createTask(asyncString)])) {
-          isExactly<Future<string>>()(one);
+          isExactly<CompletedFuture<string>>()(one);
           isExactly<string>()(one.result());
         }
         // @ts-expect-error a list is needed
