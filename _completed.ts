@@ -213,7 +213,7 @@ export function asCompleted<T>(
     typeof (fs as Iterable<unknown> | null)?.[Symbol.iterator] !== "function"
   ) {
     throw new TypeError(
-      "expect an iterable of futures, not " +
+      "expects an iterable of awaitables, not " +
         (fs === null ? "null" : fs?.constructor?.name ?? typeof fs),
     );
   }

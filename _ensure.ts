@@ -117,7 +117,8 @@ function toFuture(
     return wrapFuture(awaitable as PromiseLike<unknown>, { loop });
   }
   throw new TypeError(
-    "A Future, a coroutine, an async function or a Promise is required, got " +
+    "An asyncio.Future, a coroutine or an awaitable is required: a future, a " +
+      "coroutine, an async function or a Promise, got " +
       (awaitable === null ? "null" : typeof awaitable),
   );
 }

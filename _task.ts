@@ -462,7 +462,7 @@ export function _leaveTask(
   const entered = current();
   if (entered !== task) {
     throw new RuntimeError(
-      `Leaving task ${task} does not match the current task ${entered}.`,
+      `Invalid attempt to leave task ${task} while task ${entered} is entered.`,
     );
   }
   state.task = null;
