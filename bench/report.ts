@@ -264,11 +264,12 @@ export interface Growth {
 }
 
 /**
- * A hundred times as many tasks cost a hundred times as much, plus what a
- * larger heap costs the collector and the caches. Four times per task is well
- * above that, and well below the hundred times of quadratic work.
+ * A hundred times as many tasks cost a hundred times as much, plus what a larger
+ * heap costs the collector and the caches: two to three times per task, once the
+ * tasks outgrow the young generation. Work that grows with the power 1.5 of the
+ * number costs ten times per task, quadratic work a hundred times.
  */
-export const GROWTH_LIMIT = 4;
+export const GROWTH_LIMIT = 10;
 
 /**
  * Shows how flat the cost per task is.
