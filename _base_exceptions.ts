@@ -6,6 +6,8 @@
  * @module
  */
 
+import { shortRepr } from "./format_helpers.ts";
+
 /**
  * Gives the classes their names. A minifier renames classes but no keys, and a
  * name on the prototype costs an instance nothing.
@@ -47,6 +49,15 @@ export function captureCancelStacks(on: boolean): void {
 
 const NO_ARGS: readonly [] = [];
 
+/** Anything may be a message; one that has no text must not spoil the cancellation. */
+function textOf(message: unknown): string {
+  try {
+    return String(message);
+  } catch {
+    return shortRepr(message);
+  }
+}
+
 /**
  * A task or future was cancelled.
  *
@@ -80,8 +91,7 @@ export class CancelledError extends Error {
    * @param options `cause`: what led to it.
    */
   constructor(message?: unknown, options?: ErrorOptions) {
-    // Before the limit is touched, since a value's own toString may throw.
-    const text = message === undefined ? undefined : String(message);
+    const text = message === undefined ? undefined : textOf(message);
     const limit = stacks.stackTraceLimit;
     if (!cancelStacks) stacks.stackTraceLimit = 0;
     super(text, options);

@@ -230,8 +230,17 @@ export class LoopDriver {
           }
           this.#todo--;
           const next = ready.shift();
-          if (this.#loop.getDebug()) this.#runTimed(next);
-          else next._run();
+          try {
+            if (this.#loop.getDebug()) this.#runTimed(next);
+            else next._run();
+          } catch (error) {
+            if (isExit(error)) throw error;
+            // Whatever it was, the others must not suffer.
+            this.#loop.callExceptionHandler({
+              message: `Exception in callback ${next}`,
+              exception: error,
+            });
+          }
           if (!this.running) return;
         }
         // The last handle's step is part of this iteration too.

@@ -71,7 +71,7 @@ class GatheringFuture<T> extends Future<T> {
         return;
       }
       if (child._failed) {
-        this.setException(child.exception());
+        this._setFailure(child.exception());
         return;
       }
     }

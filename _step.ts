@@ -14,6 +14,7 @@
 
 import type { Context } from "./contextvars.ts";
 import { CancelledError, RuntimeError } from "./exceptions.ts";
+import { shortRepr } from "./format_helpers.ts";
 import type { AbstractEventLoop, Runnable } from "./events.ts";
 import type { Future } from "./futures.ts";
 import { state, type StepOwner, taskStore } from "./_state.ts";
@@ -168,12 +169,12 @@ function misuse(owner: StepTask, yielded: unknown): RuntimeError {
   if (typeof (yielded as CoroIterator | null)?.next === "function") {
     return new RuntimeError(
       `yield was used instead of yield* for generator in task ${owner} with ` +
-        String(yielded),
+        shortRepr(yielded),
     );
   }
   const shown = yielded instanceof Promise
     ? "a Promise (use yield* wrapFuture(promise))"
-    : String(yielded);
+    : shortRepr(yielded);
   return new RuntimeError(`Task got bad yield: ${shown}`);
 }
 
@@ -460,7 +461,10 @@ export function awaitInTask<T>(
   onRejected: ((error: unknown) => unknown) | null | undefined,
 ): Reaction<T, unknown> {
   const point = new AwaitPoint<T>(owner, iter, onFulfilled, onRejected);
-  advance(point, NONE);
+  // A foreign promise may resume a task while its loop stands still: what it awaits
+  // then is begun by the loop's next run.
+  if (owner._loop.isRunning()) advance(point, NONE);
+  else owner._loop._push(point);
   return point;
 }
 

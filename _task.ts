@@ -8,7 +8,7 @@ import { Context, snapshotContext } from "./contextvars.ts";
 import { type Awaitable, type TaskOptions, toIterator } from "./coroutines.ts";
 import { type AbstractEventLoop, getRunningLoop, isExit } from "./events.ts";
 import { CancelledError, RuntimeError } from "./exceptions.ts";
-import { type StackFrame, stackOfError } from "./format_helpers.ts";
+import { shortRepr, type StackFrame, stackOfError } from "./format_helpers.ts";
 import { Future } from "./futures.ts";
 import { state, type StepOwner, stepOwner } from "./_state.ts";
 import {
@@ -335,7 +335,8 @@ export class Task<T> extends Future<T> {
  */
 export function abortMessage(signal: AbortSignal): string {
   const { reason } = signal;
-  return reason instanceof Error ? reason.message : String(reason);
+  if (reason instanceof Error) return reason.message;
+  return typeof reason === "string" ? reason : shortRepr(reason);
 }
 
 /** The error for something that is no coroutine. */

@@ -148,7 +148,10 @@ function* waitForSome<F extends Future<unknown>>(
     yield* waiter;
   } finally {
     timer?.cancel();
-    for (const future of futures) future.removeDoneCallback(onDone);
+    for (const future of futures) {
+      future.removeDoneCallback(onDone);
+      if (task !== null) futureDiscardFromAwaitedBy(future, task);
+    }
   }
   const done = new Set<F>();
   const pending = new Set<F>();
@@ -266,7 +269,7 @@ function shielded(inner: Future<unknown>): Future<unknown> {
     if (task !== null) futureDiscardFromAwaitedBy(inner, task);
     if (outer.cancelled()) return;
     if (inner.cancelled()) outer.cancel();
-    else if (inner._failed) outer.setException(inner.exception());
+    else if (inner._failed) outer._setFailure(inner.exception());
     else outer.setResult(inner.result());
   };
   inner.addDoneCallback(innerDone);

@@ -417,28 +417,41 @@ export class BaseEventLoop extends AbstractEventLoop {
     const handler = this.#exceptionHandler;
     try {
       if (handler === null) this.defaultExceptionHandler(context);
-      else callInContext(this, handler, context);
+      else this.#watchHandler(callInContext(this, handler, context), context);
     } catch (error) {
       if (isExit(error)) throw error;
       if (handler === null) {
         logger.error("Exception in default exception handler", { exc: error });
         return;
       }
-      try {
-        this.defaultExceptionHandler({
-          message: "Unhandled error in exception handler",
-          exception: error,
-          context,
-        });
-      } catch (second) {
-        if (isExit(second)) throw second;
-        logger.error(
-          "Exception in default exception handler while handling an " +
-            "unexpected error in custom exception handler",
-          { exc: second },
-        );
-      }
+      this.#handlerFailed(error, context);
     }
+  }
+
+  #handlerFailed(error: unknown, context: ExceptionContext): void {
+    try {
+      this.defaultExceptionHandler({
+        message: "Unhandled error in exception handler",
+        exception: error,
+        context,
+      });
+    } catch (second) {
+      if (isExit(second)) throw second;
+      logger.error(
+        "Exception in default exception handler while handling an " +
+          "unexpected error in custom exception handler",
+        { exc: second },
+      );
+    }
+  }
+
+  /** An async handler fails later, when nobody is there to catch it. */
+  #watchHandler(result: unknown, context: ExceptionContext): void {
+    if (!(result instanceof Promise)) return;
+    result.then(undefined, (error) => {
+      if (isExit(error)) this._fatal(error);
+      else this.#handlerFailed(error, context);
+    });
   }
 
   // Debug mode
@@ -572,13 +585,14 @@ function callInContext(
   loop: AbstractEventLoop,
   handler: ExceptionHandler,
   context: ExceptionContext,
-): void {
+): unknown {
   const owner = context.task ?? context.future ?? context.handle;
   const own = owner instanceof Task || owner instanceof Handle
     ? owner.getContext()
     : null;
-  if (own === null || own._isEntered()) handler(loop, context);
-  else own.run(handler, loop, context);
+  return own === null || own._isEntered()
+    ? handler(loop, context)
+    : own.run(handler, loop, context);
 }
 
 function checkCallback(callback: unknown, method: string): void {

@@ -311,6 +311,17 @@ export function coroutine<A extends unknown[], T>(
 }
 
 /**
+ * Marks functions that return coroutines, for {@linkcode isCoroutineFunction}.
+ *
+ * @internal
+ */
+export function markCoroutineFunctions(
+  ...fns: readonly ((...args: never[]) => unknown)[]
+): void {
+  for (const fn of fns) wrapped.add(fn);
+}
+
+/**
  * Whether a value is a coroutine object: a {@linkcode Coroutine} or a generator.
  *
  * @param obj Any value.
@@ -420,6 +431,7 @@ export function asyncgen<
 function track(gen: AsyncGenerator<unknown, unknown, unknown>): void {
   const next = gen.next.bind(gen);
   const close = gen.return.bind(gen);
+  const fail = gen.throw.bind(gen);
   let tracked: Set<AsyncGenerator<unknown, unknown, unknown>> | undefined;
   let started = false;
   const untrack = () => void tracked?.delete(gen);
@@ -447,4 +459,5 @@ function track(gen: AsyncGenerator<unknown, unknown, unknown>): void {
     return follow(next(...value));
   };
   gen.return = (value) => follow(close(value));
+  gen.throw = (error) => follow(fail(error));
 }

@@ -184,8 +184,12 @@ export class Handle implements Runnable {
   /** An async function as a callback: nobody else would hear of its error. */
   _watch(result: Promise<unknown>): void {
     result.then(undefined, (error) => {
-      if (isExit(error)) this._loop._fatal(error);
-      else this._failed(error);
+      try {
+        if (isExit(error)) throw error;
+        this._failed(error);
+      } catch (exit) {
+        this._loop._fatal(exit);
+      }
     });
   }
 

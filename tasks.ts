@@ -4,7 +4,12 @@
  * @module
  */
 
-import { type Awaitable, type Coro, Coroutine } from "./coroutines.ts";
+import {
+  type Awaitable,
+  type Coro,
+  Coroutine,
+  markCoroutineFunctions,
+} from "./coroutines.ts";
 import {
   type AbstractEventLoop,
   getRunningLoop,
@@ -13,6 +18,7 @@ import {
 } from "./events.ts";
 import type { Future } from "./futures.ts";
 import { ensureFuture } from "./_ensure.ts";
+import { signalled, wait, waitFor } from "./_wait.ts";
 import { type CoroIterator, isGenerator } from "./_step.ts";
 import { Task, type TaskConstructorOptions } from "./_task.ts";
 
@@ -241,3 +247,5 @@ export function createEagerTaskFactory(
 
 /** Makes tasks that start at once: `loop.setTaskFactory(eagerTaskFactory)`. */
 export const eagerTaskFactory: TaskFactory = createEagerTaskFactory(Task);
+
+markCoroutineFunctions(sleep, signalled, wait, waitFor);
