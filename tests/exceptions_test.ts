@@ -7,7 +7,6 @@ import {
   assertInstanceOf,
   assertMatch,
   assertStrictEquals,
-  assertThrows,
 } from "@std/assert";
 import * as exceptions from "../exceptions.ts";
 import {
