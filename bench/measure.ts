@@ -101,12 +101,16 @@ export class Watch {
   cpu = 0;
   /** Resident bytes that were added since the watch was made. */
   bytes: number | null = null;
-  readonly #before: number;
+  /** What was resident before; null where nothing is weighed. */
+  readonly #before: number | null;
   #wall = 0;
   #cpu: ReturnType<typeof process.cpuUsage> | undefined;
 
-  constructor() {
-    this.#before = resident();
+  /**
+   * @param weighing Whether the row is to weigh what it keeps alive.
+   */
+  constructor(weighing: boolean) {
+    this.#before = weighing ? resident() : null;
   }
 
   /** Starts, or goes on. */
@@ -124,6 +128,7 @@ export class Watch {
 
   /** Weighs what is alive now, with the clock stopped. */
   weigh(): void {
+    if (this.#before === null) return;
     this.stop();
     this.bytes = resident() - this.#before;
     this.start();
@@ -137,14 +142,15 @@ export type Row = (n: number, watch: Watch) => Promise<number>;
 export type Rows = Readonly<Record<RowName, Row>>;
 
 /** The milliseconds after which a row is not repeated in the same process. */
-const ENOUGH = 400;
+const ENOUGH = 800;
 const REPETITIONS = 5;
 
 /**
  * Runs the row that the arguments of the process name (`row`, `n`) and prints
  * the sample. A small run comes first, so that the compilers have seen the
  * code; a fast row is then repeated, since one pass of it is shorter than a
- * hiccup of the machine.
+ * hiccup of the machine. Nothing is collected by force in between: V8 then gives
+ * up its young generation, and the next pass would mostly measure its growth.
  * @param rows The contestant.
  * @param args The arguments.
  */
@@ -154,18 +160,17 @@ export async function work(rows: Rows, args: string[]): Promise<void> {
   if (row === undefined || !(n > 0)) {
     throw new TypeError(`Cannot measure row '${args[0]}' of size '${args[1]}'`);
   }
-  await row(Math.min(10_000, n), new Watch());
+  await row(Math.min(10_000, n), new Watch(false));
   const sample: Sample = { wall: [], cpu: [], count: [], bytes: null };
   let bytes: number | null = null;
   let spent = 0;
   while (sample.wall.length < REPETITIONS && spent < ENOUGH) {
-    const watch = new Watch();
+    const first = sample.wall.length === 0;
+    const watch = new Watch(first && args[0] === "sleepers");
     sample.count.push(await row(n, watch));
     sample.wall.push(watch.wall);
     sample.cpu.push(watch.cpu);
-    if (sample.wall.length === 1 && watch.bytes !== null) {
-      bytes = watch.bytes / n;
-    }
+    if (watch.bytes !== null) bytes = watch.bytes / n;
     spent += watch.wall;
   }
   // A rival may leave timers behind: nothing of it is measured any more.
