@@ -190,7 +190,9 @@ export class LoopDriver {
         // It waited for something foreign: the time is not the step's.
         this.#slow = null;
       }
-      if (!this.#idle) this.#drive();
+      // Not driven from here: V8 records a stack for whatever is thrown outside of
+      // microtasks.
+      if (!this.#idle) this.#wake();
     });
   }
 
@@ -308,9 +310,7 @@ export class LoopDriver {
     this.#timer = this.#platform.clock.startTimer(delay, () => {
       this.#timer = null;
       this.#timerAt = Infinity;
-      if (!this.running || !this.#idle) return;
-      this.#idle = false;
-      if (!this.#hopPending) this.#drive();
+      if (this.running && this.#idle) this.#wake();
     });
   }
 

@@ -28,11 +28,8 @@ import {
   type TaskFactory,
   TimerHandle,
 } from "./events.ts";
-import {
-  captureCancelStacks,
-  RuntimeError,
-  TimeoutError,
-} from "./exceptions.ts";
+import { captureCancelStacks, realCancellation } from "./_base_exceptions.ts";
+import { RuntimeError, TimeoutError } from "./exceptions.ts";
 import { formatFrames, shortRepr, type StackFrame } from "./format_helpers.ts";
 import { Future, wrapFuture } from "./futures.ts";
 import { isFuture } from "./base_futures.ts";
@@ -162,6 +159,9 @@ export class BaseEventLoop extends AbstractEventLoop {
     }
     if (!awaited.done()) {
       throw new RuntimeError("Event loop stopped before Future completed.");
+    }
+    if (awaited.cancelled()) {
+      throw realCancellation(awaited._makeCancelledError());
     }
     return awaited.result();
   }

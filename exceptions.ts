@@ -11,7 +11,6 @@ import { named } from "./_base_exceptions.ts";
 
 export {
   CancelledError,
-  captureCancelStacks,
   KeyboardInterrupt,
   SystemExit,
 } from "./_base_exceptions.ts";

@@ -20,6 +20,7 @@ import {
   getEventLoop,
   Handle,
 } from "./events.ts";
+import { cancellation, realCancellation } from "./_base_exceptions.ts";
 import {
   CancelledError,
   InvalidStateError,
@@ -76,7 +77,7 @@ class OutsideWaiter<T, R> extends Reaction<T, R> implements Waiter {
     try {
       value = this.#future.result();
     } catch (error) {
-      this._reject(error);
+      this._reject(realCancellation(error));
       return;
     }
     this._resolve(value);
@@ -400,7 +401,7 @@ export class Future<T> implements PromiseLike<T> {
       this._cancelledError = null;
       return error;
     }
-    return new CancelledError(this._cancelMessage);
+    return cancellation(this._cancelMessage);
   }
 
   /** @internal */

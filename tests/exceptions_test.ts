@@ -12,7 +12,6 @@ import * as exceptions from "../exceptions.ts";
 import {
   BaseExceptionGroup,
   CancelledError,
-  captureCancelStacks,
   ConnectionError,
   ConnectionResetError,
   ExceptionGroup,
@@ -26,6 +25,11 @@ import {
   TimeoutError,
   toException,
 } from "../exceptions.ts";
+import {
+  cancellation,
+  captureCancelStacks,
+  realCancellation,
+} from "../_base_exceptions.ts";
 import { describe, it } from "./_harness.ts";
 
 type ErrorClass = abstract new (...args: never) => Error;
@@ -136,6 +140,39 @@ describe("CancelledError", () => {
     const error: unknown = structuredClone(new CancelledError("why"));
     assertInstanceOf(error, Error);
     assertEquals(error.message, "why");
+  });
+
+  it("is cheap inside the loop and looks like any other", () => {
+    const error = cancellation(undefined);
+    assertInstanceOf(error, CancelledError);
+    assertInstanceOf(error, Error);
+    assertEquals(error.args, []);
+    assertEquals(error.message, "");
+    assertEquals(error.name, "CancelledError");
+    assertEquals(error.stack, "CancelledError");
+    assertEquals(String(error), "CancelledError");
+    error.stack = "mine";
+    assertEquals(error.stack, "mine");
+    assertEquals(cancellation(undefined).stack, "CancelledError");
+  });
+
+  it("is a real Error once it leaves the loop, has a message or is debugged", () => {
+    const real = (error: unknown) => structuredClone(error) instanceof Error;
+    const cheap = cancellation(undefined);
+    assertFalse(real(cheap));
+    const left = realCancellation(cheap);
+    assertInstanceOf(left, CancelledError);
+    assert(real(left));
+    assertStrictEquals(realCancellation(left), left);
+    const other = new RangeError();
+    assertStrictEquals(realCancellation(other), other);
+    assert(real(cancellation("why")));
+    try {
+      captureCancelStacks(true);
+      assert(real(cancellation(undefined)));
+    } finally {
+      captureCancelStacks(false);
+    }
   });
 
   it("has frames only while they are asked for", () => {
