@@ -77,6 +77,8 @@ export class LoopDriver {
   #slowSince = 0;
   /** Debug mode: what is being run. */
   current: Runnable | null = null;
+  /** What a task ended with between two runs and the next run must end with. */
+  #late: unknown = undefined;
   /** Distinguishes runs: a late macrotask of an earlier run does nothing. */
   #run = 0;
 
@@ -108,7 +110,12 @@ export class LoopDriver {
         if (failed) reject(error);
         else resolve();
       };
-      this.#wake();
+      const late = this.#late;
+      if (late === undefined) this.#wake();
+      else {
+        this.#late = undefined;
+        this.#end(true, late);
+      }
     });
   }
 
@@ -158,6 +165,7 @@ export class LoopDriver {
   /** Ends the run with an error that left a task in a microtask. */
   fail(error: unknown): void {
     if (this.running) this.#end(true, error);
+    else this.#late = error;
   }
 
   #wake(): void {

@@ -328,6 +328,12 @@ export class InlineCall<T> implements CoroIterator<T>, InlineWait {
 
 const resolved = Promise.resolve();
 
+/** What settles a promise. */
+interface PromiseFunctions {
+  resolve(value: unknown): void;
+  reject(error: unknown): void;
+}
+
 /**
  * A pair of callbacks given to `then`. What `then` returns is made only if it is
  * used: `await` never does, and a promise per await would cost more than the rest.
@@ -336,8 +342,8 @@ export class Reaction<T, R> implements PromiseLike<R> {
   readonly #onFulfilled: ((value: T) => unknown) | null | undefined;
   readonly #onRejected: ((error: unknown) => unknown) | null | undefined;
   #chain: PromiseLike<unknown> | null = null;
-  #resolve: ((value: unknown) => void) | null = null;
-  #reject: ((error: unknown) => void) | null = null;
+  /** The functions of a promise that was handed out before the outcome. */
+  declare _pending: PromiseFunctions | null;
 
   constructor(
     onFulfilled: ((value: T) => unknown) | null | undefined,
@@ -367,16 +373,16 @@ export class Reaction<T, R> implements PromiseLike<R> {
       this.#pass(error, false);
       return;
     }
-    if (this.#resolve !== null) this.#resolve(result);
+    if (this._pending !== null) this._pending.resolve(result);
     else if (result !== undefined) this.#chain = Promise.resolve(result);
     else this.#chain = resolved;
   }
 
   /** Hands an outcome on; a rejection nobody chained is the host's to report. */
   #pass(value: unknown, ok: boolean): void {
-    if (this.#resolve !== null) {
-      if (ok) this.#resolve(value);
-      else this.#reject!(value);
+    if (this._pending !== null) {
+      if (ok) this._pending.resolve(value);
+      else this._pending.reject(value);
     } else this.#chain = ok ? Promise.resolve(value) : Promise.reject(value);
   }
 
@@ -390,19 +396,21 @@ export class Reaction<T, R> implements PromiseLike<R> {
     onRejected?: ((error: unknown) => B | PromiseLike<B>) | null,
   ): Promise<A | B> {
     this.#chain ??= new Promise((resolve, reject) => {
-      this.#resolve = resolve;
-      this.#reject = reject;
+      this._pending = { resolve, reject };
     });
     return (this.#chain as Promise<R>).then(onFulfilled, onRejected);
   }
 }
+
+// Nearly no await needs it: no field of each.
+Object.assign(Reaction.prototype, { _pending: null });
 
 /** One `await` of a library awaitable by async code of a task. */
 export class AwaitPoint<T> extends Reaction<T, unknown> implements Stepper {
   readonly _owner: StepTask;
   _iter: CoroIterator;
   _waiting: FutureLike | null = null;
-  _thrown: unknown = NONE;
+  declare _thrown: unknown;
   /** Its neighbours among the awaits of the task. */
   _previous: AwaitPoint<unknown> | null = null;
   _next: AwaitPoint<unknown> | null;
@@ -452,6 +460,8 @@ export class AwaitPoint<T> extends Reaction<T, unknown> implements Stepper {
     if (next !== null) next._previous = previous;
   }
 }
+
+Object.assign(AwaitPoint.prototype, { _thrown: NONE });
 
 /** Waits inside the current task's async code, for `then`. */
 export function awaitInTask<T>(

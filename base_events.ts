@@ -102,7 +102,6 @@ export class BaseEventLoop extends AbstractEventLoop {
     this._platform = options?.platform ?? host;
     this.#driver = new LoopDriver(this, this._platform);
     this.#debug = debugFromEnvironment(this._platform);
-    if (this.#debug) captureCancelStacks(true);
   }
 
   /** Shows its state. */
@@ -125,6 +124,8 @@ export class BaseEventLoop extends AbstractEventLoop {
     this.#checkClosed();
     this.#checkRunning();
     _setRunningLoop(this);
+    // One loop runs at a time, so its mode is the thread's.
+    captureCancelStacks(this.#debug);
     return this.#driver.run(() => {
       if (_getRunningLoop() === this) _setRunningLoop(null);
     });
@@ -464,7 +465,7 @@ export class BaseEventLoop extends AbstractEventLoop {
   /** Turns debug mode on or off. */
   override setDebug(enabled: boolean): void {
     this.#debug = enabled;
-    if (enabled) captureCancelStacks(true);
+    if (this.isRunning()) captureCancelStacks(enabled);
   }
 
   // Executors and async generators

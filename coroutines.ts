@@ -97,13 +97,14 @@ export class Coroutine<T> implements PromiseLike<T> {
   #fn: ((...args: never[]) => unknown) | null;
   readonly #args: readonly unknown[];
   readonly #name: string;
-  #closed = false;
+  /** @internal */
+  declare _closed: boolean;
   /**
    * Where it was made, in debug mode.
    *
    * @internal
    */
-  _sourceTraceback: readonly StackFrame[] | null = null;
+  declare _sourceTraceback: readonly StackFrame[] | null;
 
   /**
    * Makes a coroutine of a function and its arguments; see also {@linkcode coroutine}.
@@ -132,7 +133,7 @@ export class Coroutine<T> implements PromiseLike<T> {
   /** Ends it without running it; awaiting it is an error from then on. */
   close(): void {
     this.#fn = null;
-    this.#closed = true;
+    this._closed = true;
     forgetUnawaited(this);
   }
 
@@ -145,7 +146,7 @@ export class Coroutine<T> implements PromiseLike<T> {
     const fn = this.#fn;
     if (fn === null) {
       return new Reused(
-        this.#closed
+        this._closed
           ? `cannot reuse already closed coroutine ${this.#name}`
           : "cannot reuse already awaited coroutine: " +
             `${this.#name} was awaited or made a task before; call the ` +
@@ -218,6 +219,9 @@ export class Coroutine<T> implements PromiseLike<T> {
     return `<coroutine ${this.#name || "(anonymous)"}>`;
   }
 }
+
+// True of few: no field of each.
+Object.assign(Coroutine.prototype, { _closed: false, _sourceTraceback: null });
 
 /** The iterator of a coroutine that was used before. */
 class Reused implements CoroIterator<never> {

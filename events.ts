@@ -22,7 +22,7 @@ import type {
 } from "./coroutines.ts";
 import type { Future } from "./futures.ts";
 import type { Task } from "./tasks.ts";
-import { state, type StepOwner } from "./_state.ts";
+import { state, type StepOwner, stepOwner } from "./_state.ts";
 
 /**
  * Whether an error must leave the loop rather than be reported.
@@ -111,7 +111,7 @@ export class Handle implements Runnable {
   /** @internal */
   _cancelled = false;
   /** @internal */
-  _sourceTraceback: readonly StackFrame[] | null = null;
+  declare _sourceTraceback: readonly StackFrame[] | null;
 
   /**
    * Makes a handle; `callSoon` also queues it.
@@ -232,6 +232,9 @@ export class Handle implements Runnable {
     return `<${this._info()}>`;
   }
 }
+
+// Set in debug mode only: no field of each.
+Object.assign(Handle.prototype, { _sourceTraceback: null });
 
 let timerCount = 0;
 
@@ -641,13 +644,15 @@ export function getRunningLoop(): AbstractEventLoop {
 }
 
 /**
- * The running loop, else the one set for this thread.
+ * The running loop, else that of the task which the code belongs to (a foreign
+ * promise may resume a task between two runs), else the one set for this thread.
  *
  * @returns The loop.
  * @throws RuntimeError When there is neither.
  */
 export function getEventLoop(): AbstractEventLoop {
-  return state.loop ?? getEventLoopPolicy().getEventLoop();
+  return state.loop ?? stepOwner()?.getLoop() ??
+    getEventLoopPolicy().getEventLoop();
 }
 
 /** Sets the loop of this thread for {@linkcode getEventLoop}; null for none. */

@@ -77,7 +77,8 @@ class OutsideWaiter<T, R> extends Reaction<T, R> implements Waiter {
     try {
       value = this.#future.result();
     } catch (error) {
-      this._reject(realCancellation(error));
+      // A task gets it as it is.
+      this._reject(awaitingTask() === null ? realCancellation(error) : error);
       return;
     }
     this._resolve(value);
@@ -164,7 +165,7 @@ export class Future<T> implements PromiseLike<T> {
    *
    * @internal
    */
-  _cancelledError: CancelledError | null = null;
+
   /**
    * Its first waiter; most futures have one.
    *
@@ -176,21 +177,21 @@ export class Future<T> implements PromiseLike<T> {
    *
    * @internal
    */
-  _waiters: Waiter[] | null = null;
+  declare _waiters: Waiter[] | null;
   /**
    * Set while its exception was not looked at.
    *
    * @internal
    */
-  _lost: LostError | null = null;
+  declare _lost: LostError | null;
   /**
    * Edges added by hand; those of plain awaits are read off the waiters.
    *
    * @internal
    */
-  _awaitedBy: Set<Future<unknown>> | null = null;
+  declare _awaitedBy: Set<Future<unknown>> | null;
   /** @internal */
-  _sourceTraceback: readonly StackFrame[] | null = null;
+  declare _sourceTraceback: readonly StackFrame[] | null;
 
   /**
    * Makes a pending future; `loop.createFuture()` is the usual way.
@@ -374,7 +375,7 @@ export class Future<T> implements PromiseLike<T> {
     if (first === null) return;
     const others = this._waiters;
     this._waiter = null;
-    this._waiters = null;
+    if (others !== null) this._waiters = null;
     first._futureDone(this);
     if (others !== null) {
       for (let i = 0; i < others.length; i++) others[i]!._futureDone(this);
@@ -396,10 +397,12 @@ export class Future<T> implements PromiseLike<T> {
 
   /** @internal */
   _makeCancelledError(): CancelledError {
-    const error = this._cancelledError;
-    if (error !== null) {
-      this._cancelledError = null;
-      return error;
+    // Given out once; a second look makes one without whatever was added to it.
+    // gather() asks for one from children that were not cancelled.
+    if (this._state === CANCELLED && this._value !== undefined) {
+      const error = this._value;
+      this._value = undefined;
+      return error as CancelledError;
     }
     return cancellation(this._cancelMessage);
   }
@@ -480,6 +483,16 @@ export class Future<T> implements PromiseLike<T> {
   }
 }
 
+// What few futures need is no field of each: the values here stand for it, and only
+// writing another one adds a field. Bytes per task are most of what a task costs.
+Object.assign(Future.prototype, {
+  _cancelledError: null,
+  _waiters: null,
+  _lost: null,
+  _awaitedBy: null,
+  _sourceTraceback: null,
+});
+
 // Consoles show the text form in place of the fields.
 for (const name of ["Deno.customInspect", "nodejs.util.inspect.custom"]) {
   Object.defineProperty(Future.prototype, Symbol.for(name), {
@@ -521,7 +534,7 @@ export function wrapFuture<T>(
     (error) => {
       if (unwanted()) return;
       if (error instanceof CancelledError) {
-        wrapped._cancelledError = error;
+        wrapped._value = error;
         wrapped.cancel(error.args[0]);
       } else wrapped._setFailure(error);
     },

@@ -143,6 +143,7 @@ describe("CancelledError", () => {
   });
 
   it("is cheap inside the loop and looks like any other", () => {
+    captureCancelStacks(false);
     const error = cancellation(undefined);
     assertInstanceOf(error, CancelledError);
     assertInstanceOf(error, Error);
@@ -157,6 +158,7 @@ describe("CancelledError", () => {
   });
 
   it("is a real Error once it leaves the loop, has a message or is debugged", () => {
+    captureCancelStacks(false);
     const real = (error: unknown) => structuredClone(error) instanceof Error;
     const cheap = cancellation(undefined);
     assertFalse(real(cheap));

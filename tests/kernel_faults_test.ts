@@ -1,6 +1,6 @@
 /** Faults at the edges of the kernel: each must stay where it happened. */
 
-import { assertEquals, assertRejects } from "@std/assert";
+import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import {
   asyncgen,
   BaseEventLoop,
@@ -9,8 +9,10 @@ import {
   gather,
   isCoroutineFunction,
   run,
+  RuntimeError,
   sleep,
   SystemExit,
+  Task,
   wait,
   waitFor,
 } from "../mod.ts";
@@ -63,6 +65,46 @@ describe("kernel", () => {
     await hostMs(30);
     assertEquals(await loop.runUntilComplete(task), "fine");
     loop.close();
+  });
+
+  it("an exit between two runs ends the next run", async () => {
+    const loop = new BaseEventLoop();
+    const task = loop.createTask(async () => {
+      await hostMs(10);
+      throw new SystemExit(3);
+    });
+    await loop.runUntilComplete(sleep(0));
+    await hostMs(30);
+    await assertRejects(() => loop.runUntilComplete(sleep(1)), SystemExit);
+    assertEquals(await loop.runUntilComplete(sleep(0, "after")), "after");
+    assert(task.exception() instanceof SystemExit);
+    loop.close();
+  });
+
+  it("code that a foreign promise resumes between two runs finds its loop", async () => {
+    const loop = new BaseEventLoop();
+    const task = loop.createTask(async () => {
+      await hostMs(10);
+      return await gather([sleep(0, 1), sleep(0, 2)]);
+    });
+    await loop.runUntilComplete(sleep(0));
+    await hostMs(30);
+    assertEquals(await loop.runUntilComplete(task), [1, 2]);
+    loop.close();
+  });
+
+  it("a task that cannot be made leaves no listener on its signal", () => {
+    const loop = new BaseEventLoop();
+    loop.close();
+    const { signal } = new AbortController();
+    let listeners = 0;
+    const add = signal.addEventListener.bind(signal);
+    signal.addEventListener = (...args: Parameters<typeof add>) => {
+      listeners++;
+      add(...args);
+    };
+    assertThrows(() => new Task(sleep(1), { loop, signal }), RuntimeError);
+    assertEquals(listeners, 0);
   });
 
   it("wait() leaves nothing on a future that stays pending", () =>
