@@ -8,12 +8,18 @@ import {
 } from "./events.ts";
 import { TimeoutError } from "./exceptions.ts";
 import { type Future, isFuture } from "./futures.ts";
-import { ensureFuture } from "./_ensure.ts";
+import { ensureLimited, type Slots, slotsOf } from "./_slots.ts";
 
 /** Options of {@linkcode asCompleted}. */
 export interface AsCompletedOptions {
   /** Seconds after which what is left raises TimeoutError. */
   timeout?: number | null | undefined;
+  /**
+   * At most so many of the coroutines run at once, in the order given; null for no
+   * limit. An addition to asyncio. What runs already, futures and promises, is not
+   * counted.
+   */
+  limit?: number | null | undefined;
 }
 
 /**
@@ -47,12 +53,16 @@ export class AsCompletedIterator<T> implements Iterable<Coroutine<T>> {
   readonly #onDone: (future: Future<unknown>) => void;
 
   /** @internal */
-  constructor(aws: Iterable<Awaitable<T>>, timeout: number | null) {
+  constructor(
+    aws: Iterable<Awaitable<T>>,
+    timeout: number | null,
+    slots: Slots | null,
+  ) {
     this.#loop = getEventLoop();
     const loop = this.#loop;
     this.#todo = new Set();
     for (const aw of new Set(aws)) {
-      this.#todo.add(ensureFuture(aw, { loop }) as Future<T>);
+      this.#todo.add(ensureLimited(aw, loop, slots) as Future<T>);
     }
     this.#left = this.#todo.size;
     this.#onDone = (future) => this.#completed(future as Future<T>);
@@ -188,9 +198,10 @@ function* takeResult<T>(it: AsCompletedIterator<T>): Coro<T> {
  * Runs awaitables at once and hands them out in the order in which they end.
  *
  * @param fs The awaitables; the same one twice runs once.
- * @param options `timeout`: seconds after which what is left raises TimeoutError.
+ * @param options See {@linkcode AsCompletedOptions}.
  * @returns What to iterate over, in either way.
  * @throws TypeError When given a single awaitable.
+ * @throws RangeError When the limit is no whole number of at least 1.
  *
  * @example
  * ```ts
@@ -217,5 +228,9 @@ export function asCompleted<T>(
         (fs === null ? "null" : fs?.constructor?.name ?? typeof fs),
     );
   }
-  return new AsCompletedIterator<T>(fs, options?.timeout ?? null);
+  return new AsCompletedIterator<T>(
+    fs,
+    options?.timeout ?? null,
+    slotsOf(options?.limit, "iterate as they complete"),
+  );
 }

@@ -8,8 +8,8 @@ import {
 } from "./events.ts";
 import { CancelledError } from "./exceptions.ts";
 import { Future } from "./futures.ts";
-import { ensureFuture } from "./_ensure.ts";
 import { currentTask, type Task } from "./_task.ts";
+import { ensureLimited, slotsOf } from "./_slots.ts";
 import { state } from "./_state.ts";
 import type { Waiter } from "./_step.ts";
 
@@ -129,6 +129,12 @@ class ChildWaiter implements Waiter, Runnable {
 export interface GatherOptions {
   /** Whether errors stand among the results, in place of ending the whole. */
   returnExceptions?: boolean | undefined;
+  /**
+   * At most so many of the coroutines run at once, in the order given; null for no
+   * limit. An addition to asyncio. What runs already, futures and promises, is not
+   * counted.
+   */
+  limit?: number | null | undefined;
 }
 
 /**
@@ -141,6 +147,7 @@ export interface GatherOptions {
  * @param aws The awaitables; the same one twice runs once.
  * @param options See {@linkcode GatherOptions}.
  * @returns A future of the results, as a tuple.
+ * @throws RangeError When the limit is no whole number of at least 1.
  *
  * @example
  * ```ts
@@ -154,12 +161,12 @@ export interface GatherOptions {
  */
 export function gather<const A extends readonly Awaitable<unknown>[]>(
   aws: A,
-  options: { returnExceptions: true },
+  options: GatherOptions & { returnExceptions: true },
 ): Future<GatherOutcomes<A>>;
 /** Runs awaitables at once; the first error becomes the error of the whole. */
 export function gather<const A extends readonly Awaitable<unknown>[]>(
   aws: A,
-  options?: { returnExceptions?: false | undefined },
+  options?: GatherOptions & { returnExceptions?: false | undefined },
 ): Future<GatherResults<A>>;
 /** Runs awaitables at once; whether errors stand among the results is open. */
 export function gather<const A extends readonly Awaitable<unknown>[]>(
@@ -176,6 +183,7 @@ export function gather(
         `gather([a(), b()]), got ${typeof aws}`,
     );
   }
+  const slots = slotsOf(options?.limit, "gather");
   if (aws.length === 0) {
     const empty = getEventLoop().createFuture<unknown>();
     empty.setResult([]);
@@ -190,7 +198,7 @@ export function gather(
   for (const aw of aws) {
     let child = known.get(aw);
     if (child === undefined) {
-      child = ensureFuture<Awaitable<unknown>>(aw, { loop }) as Future<unknown>;
+      child = ensureLimited(aw, loop, slots);
       loop ??= child._loop;
       known.set(aw, child);
       if (child.done()) ended.push(child);

@@ -5,11 +5,17 @@
 
 import { formatTaskStack, taskInfo } from "./base_tasks.ts";
 import { Context, snapshotContext } from "./contextvars.ts";
-import { type Awaitable, type TaskOptions, toIterator } from "./coroutines.ts";
+import {
+  type Awaitable,
+  Coroutine,
+  type TaskOptions,
+  toIterator,
+} from "./coroutines.ts";
 import { type AbstractEventLoop, getRunningLoop, isExit } from "./events.ts";
 import { CancelledError, RuntimeError } from "./exceptions.ts";
 import { shortRepr, type StackFrame, stackOfError } from "./format_helpers.ts";
 import { Future } from "./futures.ts";
+import { cancelAndWait } from "./_ended.ts";
 import { state, type StepOwner, stepOwner } from "./_state.ts";
 import {
   advance,
@@ -44,7 +50,7 @@ export class Task<T> extends Future<T> {
   /** @internal */
   _waiting: FutureLike | null = null;
   /** @internal */
-  _thrown: unknown = NONE;
+  declare _thrown: unknown;
   /** @internal */
   _mustCancel = false;
   /** @internal */
@@ -76,15 +82,15 @@ export class Task<T> extends Future<T> {
    *
    * @internal
    */
-  _cancelRequest: unknown = undefined;
+  declare _cancelRequest: unknown;
   /** @internal */
-  _abort: AbortController | null = null;
+  declare _abort: AbortController | null;
   /**
    * Takes its listener off the signal that was given.
    *
    * @internal
    */
-  _unlisten: (() => void) | null = null;
+  declare _unlisten: (() => void) | null;
 
   /**
    * Makes a task and schedules its first step; `createTask` is the usual way.
@@ -101,14 +107,16 @@ export class Task<T> extends Future<T> {
     this._iter = iter;
     this._name = options?.name == null ? ++taskCount : String(options.name);
     this._context = options?.context ?? snapshotContext();
-    if (options?.signal !== undefined) this.#listen(options.signal);
+    // What can fail comes before the listener, which would stay.
     if (options?.eagerStart === true && this._loop.isRunning()) {
       this._context?._checkEntered();
+      if (options.signal !== undefined) this.#listen(options.signal);
       _registerTask(this);
       advance(this, NONE);
       if (this._state !== "PENDING") this._coro = null;
     } else {
       this._loop._push(this);
+      if (options?.signal !== undefined) this.#listen(options.signal);
       _registerTask(this);
     }
   }
@@ -172,7 +180,9 @@ export class Task<T> extends Future<T> {
   override cancel(message?: unknown): boolean {
     if (this._lost !== null) this._seen();
     if (this._state !== "PENDING") return false;
-    if (this._cancelCount++ === 0) this._cancelRequest = message;
+    if (this._cancelCount++ === 0 && message !== undefined) {
+      this._cancelRequest = message;
+    }
     const delivered = this.#cancelWaiting(message);
     if (!delivered) {
       this._mustCancel = true;
@@ -201,6 +211,32 @@ export class Task<T> extends Future<T> {
     return delivered;
   }
 
+  /**
+   * Cancels it and waits until it has ended. An addition to asyncio, where `await`
+   * cannot tell the task's cancellation from one of the task that waits.
+   *
+   * @param message What the CancelledError inside the task will say.
+   * @returns True when it ended as cancelled, false when it returned all the same or
+   * had returned before.
+   * @throws CancelledError Only when the waiting task itself is cancelled.
+   * @throws RuntimeError When a task would wait for itself.
+   * @throws What the task failed with.
+   *
+   * @example
+   * ```ts
+   * import { createTask, run, sleep } from "@x/asyncio";
+   *
+   * await run(async () => {
+   *   const task = createTask(() => sleep(60));
+   *   await sleep(0);
+   *   console.log(await task.cancelAndWait());
+   * });
+   * ```
+   */
+  cancelAndWait(message?: unknown): Coroutine<boolean> {
+    return new Coroutine<boolean>(cancelAndWait as never, [this, message]);
+  }
+
   /** How many requests to cancel it were made and not withdrawn. */
   cancelling(): number {
     return this._cancelCount;
@@ -216,7 +252,7 @@ export class Task<T> extends Future<T> {
       this._cancelCount--;
       if (this._cancelCount === 0) {
         this._mustCancel = false;
-        this._cancelRequest = undefined;
+        if (this._cancelRequest !== undefined) this._cancelRequest = undefined;
         if (this._abort?.signal.aborted) this._abort = null;
       }
     }
@@ -297,7 +333,7 @@ export class Task<T> extends Future<T> {
     this.#end();
     if (error instanceof CancelledError) {
       // The error carries the message; a second look makes one without.
-      this._cancelledError = error;
+      this._value = error;
       super.cancel();
     } else this._setFailure(error);
     this._loop._closeStep(this);
@@ -306,8 +342,10 @@ export class Task<T> extends Future<T> {
 
   #end(): void {
     _unregisterTask(this);
-    this._unlisten?.();
-    this._unlisten = null;
+    if (this._unlisten !== null) {
+      this._unlisten();
+      this._unlisten = null;
+    }
   }
 
   #listen(signal: AbortSignal): void {
@@ -327,6 +365,14 @@ export class Task<T> extends Future<T> {
     return taskInfo(this as Task<unknown>, super._info());
   }
 }
+
+// As in Future: what few tasks need is no field of each.
+Object.assign(Task.prototype, {
+  _thrown: NONE,
+  _cancelRequest: undefined,
+  _abort: null,
+  _unlisten: null,
+});
 
 /**
  * What a CancelledError says that an AbortSignal caused.

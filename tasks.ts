@@ -16,8 +16,10 @@ import {
   type TaskFactory,
   TimerHandle,
 } from "./events.ts";
+import { realCancellation } from "./_base_exceptions.ts";
 import type { Future } from "./futures.ts";
 import { ensureFuture } from "./_ensure.ts";
+import { shielded } from "./_shielded.ts";
 import { signalled, wait, waitFor } from "./_wait.ts";
 import { type CoroIterator, isGenerator } from "./_step.ts";
 import { Task, type TaskConstructorOptions } from "./_task.ts";
@@ -61,6 +63,7 @@ export {
   type CompletedFuture,
   type CompletedFutures,
 } from "./_completed.ts";
+export { shielded } from "./_shielded.ts";
 export type { TaskOptions } from "./coroutines.ts";
 
 /** The timer of a sleep: sets its future without a callback and an array for it. */
@@ -199,7 +202,7 @@ export function runCoroutineThreadsafe<T>(
         try {
           resolve(future!.result() as T);
         } catch (error) {
-          reject(error);
+          reject(realCancellation(error));
         }
       });
     });
@@ -248,4 +251,4 @@ export function createEagerTaskFactory(
 /** Makes tasks that start at once: `loop.setTaskFactory(eagerTaskFactory)`. */
 export const eagerTaskFactory: TaskFactory = createEagerTaskFactory(Task);
 
-markCoroutineFunctions(sleep, signalled, wait, waitFor);
+markCoroutineFunctions(sleep, shielded, signalled, wait, waitFor);

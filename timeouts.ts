@@ -13,7 +13,8 @@ import {
   TimeoutError,
 } from "./exceptions.ts";
 import { currentTask, type Task } from "./_task.ts";
-import { InlineCall, type Yieldable } from "./_step.ts";
+import { inline } from "./_inline.ts";
+import type { Yieldable } from "./_step.ts";
 
 type State = "created" | "active" | "expiring" | "expired" | "finished";
 
@@ -218,19 +219,6 @@ function* runBody<R>(timeout: Timeout, body: Body<[Timeout], R>): Coro<R> {
   return result;
 }
 
-/** Calls a function as part of the current task. */
-function inline<A extends unknown[], R>(
-  body: Body<A, R>,
-  args: A,
-): Generator<Yieldable, R, unknown> {
-  const call = new InlineCall<R>(body as never, args, false);
-  return { [Symbol.iterator]: () => call } as unknown as Generator<
-    Yieldable,
-    R,
-    unknown
-  >;
-}
-
 /**
  * A timeout that expires after a delay, counted from now.
  *
@@ -251,4 +239,130 @@ export function timeout(delay: number | null): Timeout {
  */
 export function timeoutAt(when: number | null): Timeout {
   return new Timeout(when);
+}
+
+/**
+ * Ends what runs inside it when its time has come, without an error. Made by
+ * {@linkcode moveOnAfter} and {@linkcode moveOnAt}.
+ */
+export class MoveOn {
+  readonly #timeout: Timeout;
+
+  /**
+   * Makes one; see {@linkcode moveOnAfter} and {@linkcode moveOnAt}.
+   *
+   * @param when The loop's time at which it expires, in seconds, or null for never.
+   */
+  constructor(when: number | null) {
+    this.#timeout = new Timeout(when);
+  }
+
+  /** The loop's time at which it expires, in seconds, or null for never. */
+  when(): number | null {
+    return this.#timeout.when();
+  }
+
+  /**
+   * Moves the deadline.
+   *
+   * @param when The loop's time at which it expires, in seconds, or null for never.
+   * @throws RuntimeError Outside the block that it guards.
+   */
+  reschedule(when: number | null): void {
+    this.#timeout.reschedule(when);
+  }
+
+  /** Whether its time came while the block ran. */
+  expired(): boolean {
+    return this.#timeout.expired();
+  }
+
+  /**
+   * Runs a function until its time comes.
+   *
+   * Only its own cancellation is kept from the caller: an error of the body is
+   * raised, and so is a cancellation by somebody else.
+   *
+   * @param body An async function, a generator function or a plain one; it is given
+   * this object.
+   * @returns What the body returned, or undefined where its time came first.
+   *
+   * @example
+   * ```ts
+   * import { moveOnAfter, run, sleep } from "@x/asyncio";
+   *
+   * await run(async () => {
+   *   const block = moveOnAfter(0.01);
+   *   const page = await block.with(async () => {
+   *     await sleep(60);
+   *     return "page";
+   *   });
+   *   console.log(page ?? "went on without it", block.expired());
+   * });
+   * ```
+   */
+  with<R>(
+    body: (block: this) => Generator<Yieldable, R, unknown>,
+  ): Coroutine<R | undefined>;
+  /** Runs an async or plain function until its time comes. */
+  with<R>(body: (block: this) => PromiseLike<R> | R): Coroutine<R | undefined>;
+  with<R>(body: Body<[this], R>): Coroutine<R | undefined> {
+    if (typeof body !== "function") {
+      throw new TypeError(
+        `Cannot enter the block: with() needs a function as its body, got ${typeof body}`,
+      );
+    }
+    return new Coroutine<R | undefined>(runMoveOn as never, [
+      this,
+      this.#timeout,
+      body,
+    ]);
+  }
+
+  /** Shows its state and deadline. */
+  toString(): string {
+    return `${this.#timeout}`.replace("Timeout", "MoveOn");
+  }
+}
+
+function* runMoveOn<R>(
+  block: MoveOn,
+  timeout: Timeout,
+  body: Body<[MoveOn], R>,
+): Coro<R | undefined> {
+  timeout._enter();
+  let result: R;
+  try {
+    result = yield* inline(body, [block]);
+  } catch (error) {
+    // Another error than came in is the TimeoutError that its own cancellation
+    // was turned into.
+    if (timeout._exitWith(error) === error) throw error;
+    return undefined;
+  }
+  timeout._exit();
+  return result;
+}
+
+/**
+ * A timeout that does not raise: when a delay, counted from now, is over, its block
+ * ends and the code after it goes on. An addition to asyncio.
+ *
+ * @param delay Seconds, or null for never.
+ * @returns The block; call its `with`, and ask `expired()` afterwards.
+ */
+export function moveOnAfter(delay: number | null): MoveOn {
+  checkSeconds(delay);
+  const loop = getRunningLoop();
+  return new MoveOn(delay === null ? null : loop.time() + delay);
+}
+
+/**
+ * As {@linkcode moveOnAfter}, for a time of the loop's clock. An addition to asyncio.
+ *
+ * @param when The loop's time, in seconds, or null for never.
+ * @returns The block; call its `with`, and ask `expired()` afterwards.
+ */
+export function moveOnAt(when: number | null): MoveOn {
+  return new MoveOn(when);
 }

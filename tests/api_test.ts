@@ -13,10 +13,17 @@ import * as events from "../events.ts";
 import * as exceptions from "../exceptions.ts";
 import * as format_helpers from "../format_helpers.ts";
 import * as futures from "../futures.ts";
+import * as locks from "../locks.ts";
 import * as log from "../log.ts";
+import * as protocols from "../protocols.ts";
+import * as queues from "../queues.ts";
 import * as runners from "../runners.ts";
+import * as staggered from "../staggered.ts";
+import * as streams from "../streams.ts";
+import * as taskgroups from "../taskgroups.ts";
 import * as tasks from "../tasks.ts";
 import * as timeouts from "../timeouts.ts";
+import * as transports from "../transports.ts";
 
 const MODULES: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {
   base_events,
@@ -27,10 +34,17 @@ const MODULES: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {
   exceptions,
   format_helpers,
   futures,
+  locks,
   log,
+  protocols,
+  queues,
   runners,
+  staggered,
+  streams,
+  taskgroups,
   tasks,
   timeouts,
+  transports,
 };
 
 /** Loop methods of the network, process, pipe, signal and TLS layers. */
@@ -105,6 +119,9 @@ const OTHER_PARAMETERS: Readonly<Record<string, string>> = {
   "runners Runner.[Symbol.asyncDispose]": "disposal is told of no error",
   "events AbstractServer.[Symbol.asyncDispose]": "disposal is told of no error",
   "timeouts Timeout.with": "takes the body of the block",
+  "taskgroups TaskGroup.with": "takes the body of the block",
+  "taskgroups TaskGroup.constructor": "takes the limit",
+  "locks Barrier.with": "takes the body of the block",
   "events TimerHandle.compare": "one method for six operators",
   "futures Future.[Symbol.iterator]": "the iterator protocol",
   "futures Future.then": "the protocol of await",
