@@ -18,6 +18,7 @@ import * as log from "../log.ts";
 import * as protocols from "../protocols.ts";
 import * as queues from "../queues.ts";
 import * as runners from "../runners.ts";
+import * as sslproto from "../sslproto.ts";
 import * as staggered from "../staggered.ts";
 import * as streams from "../streams.ts";
 import * as taskgroups from "../taskgroups.ts";
@@ -39,6 +40,7 @@ const MODULES: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {
   protocols,
   queues,
   runners,
+  sslproto,
   staggered,
   streams,
   taskgroups,
@@ -110,6 +112,8 @@ const OWED: ReadonlySet<string> = new Set([
 const MEANINGLESS: Readonly<Record<string, string>> = {
   "events onFork": "there is no fork; a worker starts with no loop",
   "base_events ssl": "Python's ssl module, imported there",
+  "sslproto ssl": "Python's ssl module, imported there",
+  "sslproto SSLAgainErrors": "errors by which Python's ssl asks for more bytes",
   "exceptions IncompleteReadError.__reduce__": "there is no pickling",
   "exceptions LimitOverrunError.__reduce__": "there is no pickling",
 };
@@ -198,6 +202,8 @@ const INSTANCES: Readonly<Record<string, () => object>> = {
     loop.close();
     return loop;
   },
+  SSLProtocolState: () => sslproto.SSLProtocolState,
+  AppProtocolState: () => sslproto.AppProtocolState,
   IncompleteReadError: () =>
     new exceptions.IncompleteReadError(new Uint8Array(1), 2),
   LimitOverrunError: () => new exceptions.LimitOverrunError("m", 1),

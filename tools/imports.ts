@@ -65,6 +65,8 @@ export const LAYERS: readonly (readonly string[])[] = [
     "_ssl_states",
     "_ssl_context",
     "_ssl_setup",
+    "_ssl_flow",
+    "_ssl_app",
     "_ssl_object",
     "_ssl_transport",
     "sslproto",

@@ -1,0 +1,329 @@
+/**
+ * Streams: connections that are read from and written to with `await`, in place of
+ * callbacks.
+ *
+ * @example A server and its client
+ * ```ts
+ * import { openConnection, startServer, type StreamReader } from "@x/asyncio";
+ * import type { StreamWriter } from "@x/asyncio";
+ *
+ * export async function echo(reader: StreamReader, writer: StreamWriter) {
+ *   await using _closed = writer;
+ *   for await (const line of reader) {
+ *     writer.write(line);
+ *     await writer.drain();
+ *   }
+ * }
+ *
+ * export async function main() {
+ *   await using _server = await startServer(echo, "127.0.0.1", 8000);
+ *   const [reader, writer] = await openConnection("127.0.0.1", 8000);
+ *   await using _closed = writer;
+ *   writer.write(new TextEncoder().encode("hello\n"));
+ *   console.log(await reader.readLine());
+ * }
+ * ```
+ *
+ * @module
+ */
+
+import { type Coro, Coroutine, markCoroutineFunctions } from "./coroutines.ts";
+import {
+  type AbstractEventLoop,
+  type AbstractServer,
+  getRunningLoop,
+} from "./events.ts";
+import { NotImplementedError } from "./exceptions.ts";
+import { inline } from "./_inline.ts";
+import type { BaseProtocol } from "./protocols.ts";
+import {
+  type ClientConnected,
+  StreamReaderProtocol,
+} from "./_stream_protocol.ts";
+import { DEFAULT_LIMIT, StreamReader } from "./_stream_reader.ts";
+import { StreamWriter } from "./_stream_writer.ts";
+import type { Transport } from "./transports.ts";
+
+export {
+  type ClientConnected,
+  FlowControlMixin,
+  StreamReaderProtocol,
+} from "./_stream_protocol.ts";
+export { type FromWebOptions, StreamReader } from "./_stream_reader.ts";
+export { type StartTlsOptions, StreamWriter } from "./_stream_writer.ts";
+
+/**
+ * Options of the functions that open streams. Those of the loop's own method
+ * (`createConnection`, `createServer` and their Unix counterparts) are handed on.
+ */
+export interface StreamOptions {
+  /** The buffer limit of the reader in bytes; 64 KiB unless given. */
+  limit?: number | undefined;
+  /** Options of the loop's own method. */
+  [option: string]: unknown;
+}
+
+/** The loop's methods that open connections. */
+interface StreamLoop extends AbstractEventLoop {
+  createConnection(
+    protocolFactory: () => BaseProtocol,
+    host: string | null,
+    port: number | null,
+    options: Record<string, unknown>,
+  ): PromiseLike<[Transport, BaseProtocol]>;
+  createServer(
+    protocolFactory: () => BaseProtocol,
+    host: string | readonly string[] | null,
+    port: number | null,
+    options: Record<string, unknown>,
+  ): PromiseLike<AbstractServer>;
+  createUnixConnection(
+    protocolFactory: () => BaseProtocol,
+    path: string | null,
+    options: Record<string, unknown>,
+  ): PromiseLike<[Transport, BaseProtocol]>;
+  createUnixServer(
+    protocolFactory: () => BaseProtocol,
+    path: string | null,
+    options: Record<string, unknown>,
+  ): PromiseLike<AbstractServer>;
+}
+
+/**
+ * What `openConnection` gives: a reader and a writer, which are also there as Web
+ * Streams, so that it can be given to `pipeThrough` as it is.
+ */
+export type StreamPair = [reader: StreamReader, writer: StreamWriter] & {
+  /** The reader's {@linkcode StreamReader.toWeb}. */
+  readonly readable: ReadableStream<Uint8Array>;
+  /** The writer's {@linkcode StreamWriter.toWeb}. */
+  readonly writable: WritableStream<Uint8Array>;
+};
+
+/** Getters of a prototype: a pair whose Web Streams are not used has none. */
+class Pair extends Array<StreamReader | StreamWriter> {
+  static override get [Symbol.species](): ArrayConstructor {
+    return Array;
+  }
+
+  get readable(): ReadableStream<Uint8Array> {
+    return (this[0] as StreamReader).toWeb();
+  }
+
+  get writable(): WritableStream<Uint8Array> {
+    return (this[1] as StreamWriter).toWeb();
+  }
+}
+
+/** The running loop, if it has a method. */
+function loopWith(method: keyof StreamLoop): StreamLoop {
+  const loop = getRunningLoop() as StreamLoop;
+  if (typeof loop[method] === "function") return loop;
+  throw new NotImplementedError(
+    `Cannot call ${method}(): ${loop.constructor.name} does not have it`,
+  );
+}
+
+/** The options without those that are not the loop's. */
+function loopOptions(options: StreamOptions): Record<string, unknown> {
+  const { limit: _, ...rest } = options;
+  return rest;
+}
+
+function clientSide(
+  loop: AbstractEventLoop,
+  limit: number | undefined,
+): [StreamReader, StreamReaderProtocol] {
+  const reader = new StreamReader(limit ?? DEFAULT_LIMIT, loop);
+  return [reader, new StreamReaderProtocol(reader, null, loop)];
+}
+
+function serverSide(
+  loop: AbstractEventLoop,
+  connected: ClientConnected,
+  limit: number | undefined,
+): () => StreamReaderProtocol {
+  return () =>
+    new StreamReaderProtocol(
+      new StreamReader(limit ?? DEFAULT_LIMIT, loop),
+      connected,
+      loop,
+    );
+}
+
+function pair(
+  transport: Transport,
+  protocol: StreamReaderProtocol,
+  reader: StreamReader,
+  loop: AbstractEventLoop,
+): StreamPair {
+  const writer = new StreamWriter(transport, protocol, reader, loop);
+  const made = new Pair();
+  made.push(reader, writer);
+  return made as unknown as StreamPair;
+}
+
+/**
+ * Connects to a server.
+ *
+ * @param host Its name or address.
+ * @param port Its port.
+ * @param options See {@linkcode StreamOptions}.
+ * @returns A reader and a writer, also as `{ readable, writable }`.
+ * @throws OSError If it cannot connect.
+ *
+ * @example
+ * ```ts
+ * import { openConnection } from "@x/asyncio";
+ *
+ * export async function daytime(host: string): Promise<Uint8Array> {
+ *   const [reader, writer] = await openConnection(host, 13);
+ *   await using _closed = writer;
+ *   return await reader.read();
+ * }
+ * ```
+ */
+export function openConnection(
+  host?: string | null,
+  port?: number | null,
+  options?: StreamOptions,
+): Coroutine<StreamPair> {
+  return new Coroutine<StreamPair>(
+    open as never,
+    [host ?? null, port ?? null, options ?? {}],
+  );
+}
+
+/**
+ * Starts a server.
+ *
+ * @param clientConnectedCb Called with a reader and a writer for each connection; if
+ * it is a coroutine function, as a task.
+ * @param host Where to listen; on all interfaces unless given.
+ * @param port The port; 0 for any.
+ * @param options See {@linkcode StreamOptions}.
+ * @returns The server.
+ * @throws OSError If it cannot listen there.
+ */
+export function startServer(
+  clientConnectedCb: ClientConnected,
+  host?: string | readonly string[] | null,
+  port?: number | null,
+  options?: StreamOptions,
+): Coroutine<AbstractServer> {
+  checkCallback(clientConnectedCb);
+  return new Coroutine<AbstractServer>(
+    serve as never,
+    [clientConnectedCb, host ?? null, port ?? null, options ?? {}],
+  );
+}
+
+/**
+ * Connects to a Unix socket.
+ *
+ * @param path Its path.
+ * @param options See {@linkcode StreamOptions}.
+ * @returns A reader and a writer, also as `{ readable, writable }`.
+ * @throws OSError If it cannot connect.
+ */
+export function openUnixConnection(
+  path?: string | null,
+  options?: StreamOptions,
+): Coroutine<StreamPair> {
+  return new Coroutine<StreamPair>(
+    openUnix as never,
+    [path ?? null, options ?? {}],
+  );
+}
+
+/**
+ * Starts a server on a Unix socket.
+ *
+ * @param clientConnectedCb Called with a reader and a writer for each connection; if
+ * it is a coroutine function, as a task.
+ * @param path The path of the socket.
+ * @param options See {@linkcode StreamOptions}.
+ * @returns The server.
+ * @throws OSError If it cannot listen there.
+ */
+export function startUnixServer(
+  clientConnectedCb: ClientConnected,
+  path?: string | null,
+  options?: StreamOptions,
+): Coroutine<AbstractServer> {
+  checkCallback(clientConnectedCb);
+  return new Coroutine<AbstractServer>(
+    serveUnix as never,
+    [clientConnectedCb, path ?? null, options ?? {}],
+  );
+}
+
+function checkCallback(connected: unknown): void {
+  if (typeof connected === "function") return;
+  throw new TypeError(
+    "Cannot start a server: a function to call for each connection is needed, " +
+      `got ${typeof connected}`,
+  );
+}
+
+function* open(
+  host: string | null,
+  port: number | null,
+  options: StreamOptions,
+): Coro<StreamPair> {
+  const loop = loopWith("createConnection");
+  const [reader, protocol] = clientSide(loop, options.limit);
+  const [transport] = yield* inline(
+    () =>
+      loop.createConnection(() => protocol, host, port, loopOptions(options)),
+    [],
+  );
+  return pair(transport, protocol, reader, loop);
+}
+
+function* serve(
+  connected: ClientConnected,
+  host: string | readonly string[] | null,
+  port: number | null,
+  options: StreamOptions,
+): Coro<AbstractServer> {
+  const loop = loopWith("createServer");
+  const factory = serverSide(loop, connected, options.limit);
+  return yield* inline(
+    () => loop.createServer(factory, host, port, loopOptions(options)),
+    [],
+  );
+}
+
+function* openUnix(
+  path: string | null,
+  options: StreamOptions,
+): Coro<StreamPair> {
+  const loop = loopWith("createUnixConnection");
+  const [reader, protocol] = clientSide(loop, options.limit);
+  const [transport] = yield* inline(
+    () => loop.createUnixConnection(() => protocol, path, loopOptions(options)),
+    [],
+  );
+  return pair(transport, protocol, reader, loop);
+}
+
+function* serveUnix(
+  connected: ClientConnected,
+  path: string | null,
+  options: StreamOptions,
+): Coro<AbstractServer> {
+  const loop = loopWith("createUnixServer");
+  const factory = serverSide(loop, connected, options.limit);
+  return yield* inline(
+    () => loop.createUnixServer(factory, path, loopOptions(options)),
+    [],
+  );
+}
+
+markCoroutineFunctions(
+  openConnection,
+  openUnixConnection,
+  startServer,
+  startUnixServer,
+);
