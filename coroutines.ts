@@ -82,6 +82,11 @@ const AsyncFunction = (async () => {}).constructor;
  */
 const DRIVEN: unique symbol = Symbol("driven");
 
+/** How a {@linkcode Coroutine} stands. */
+const FRESH = 0;
+const TAKEN = 1;
+const CLOSED = 2;
+
 /** Marks what `coroutine()` returns. */
 const wrapped = new WeakSet<object>();
 
@@ -93,12 +98,9 @@ const wrapped = new WeakSet<object>();
  * @typeParam T The type of its result.
  */
 export class Coroutine<T> implements PromiseLike<T> {
-  /** Null once it has been started or closed. */
-  #fn: ((...args: never[]) => unknown) | null;
+  readonly #fn: (...args: never[]) => unknown;
   readonly #args: readonly unknown[];
-  readonly #name: string;
-  /** @internal */
-  declare _closed: boolean;
+  #stage: typeof FRESH | typeof TAKEN | typeof CLOSED = FRESH;
   /**
    * Where it was made, in debug mode.
    *
@@ -118,22 +120,20 @@ export class Coroutine<T> implements PromiseLike<T> {
   ) {
     this.#fn = fn;
     this.#args = args;
-    this.#name = fn.name;
     if (state.loop !== null && state.loop.getDebug()) {
       this._sourceTraceback = extractStack();
-      watchUnawaited(this, this.#name, this._sourceTraceback);
+      watchUnawaited(this, fn.name, this._sourceTraceback);
     }
   }
 
   /** The name of its function. */
   get name(): string {
-    return this.#name;
+    return this.#fn.name;
   }
 
   /** Ends it without running it; awaiting it is an error from then on. */
   close(): void {
-    this.#fn = null;
-    this._closed = true;
+    this.#stage = CLOSED;
     forgetUnawaited(this);
   }
 
@@ -143,19 +143,18 @@ export class Coroutine<T> implements PromiseLike<T> {
    * @internal
    */
   _take(): CoroIterator<T> {
-    const fn = this.#fn;
-    if (fn === null) {
+    if (this.#stage !== FRESH) {
       return new Reused(
-        this._closed
-          ? `cannot reuse already closed coroutine ${this.#name}`
+        this.#stage === CLOSED
+          ? `cannot reuse already closed coroutine ${this.name}`
           : "cannot reuse already awaited coroutine: " +
-            `${this.#name} was awaited or made a task before; call the ` +
+            `${this.name} was awaited or made a task before; call the ` +
             "function again, or make one task and await that",
       ) as CoroIterator<T>;
     }
-    this.#fn = null;
+    this.#stage = TAKEN;
     if (this._sourceTraceback !== null) forgetUnawaited(this);
-    return this._start(fn, this.#args);
+    return this._start(this.#fn, this.#args);
   }
 
   /** @internal */
@@ -205,7 +204,7 @@ export class Coroutine<T> implements PromiseLike<T> {
       this.close();
       return Promise.reject(
         new RuntimeError(
-          `Cannot await coroutine ${this.#name} here: no event loop is ` +
+          `Cannot await coroutine ${this.name} here: no event loop is ` +
             "running; start one with run()",
           { cause: error },
         ),
@@ -216,12 +215,12 @@ export class Coroutine<T> implements PromiseLike<T> {
 
   /** Shows the name. */
   toString(): string {
-    return `<coroutine ${this.#name || "(anonymous)"}>`;
+    return `<coroutine ${this.name || "(anonymous)"}>`;
   }
 }
 
-// True of few: no field of each.
-Object.assign(Coroutine.prototype, { _closed: false, _sourceTraceback: null });
+// Set in debug mode only: no field of each.
+Object.assign(Coroutine.prototype, { _sourceTraceback: null });
 
 /** The iterator of a coroutine that was used before. */
 class Reused implements CoroIterator<never> {

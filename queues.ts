@@ -79,10 +79,11 @@ const SHOWN = 20;
  *     }
  *     return sum;
  *   };
- *   const consumers = [createTask(consumer), createTask(consumer)];
+ *   const one = createTask(consumer);
+ *   const two = createTask(consumer);
  *   for (let i = 1; i <= 10; i++) await queue.put(i);
  *   queue.shutdown();
- *   const [a, b] = await gather(consumers);
+ *   const [a, b] = await gather([one, two]);
  *   console.log(a + b); // 55
  * });
  * ```
