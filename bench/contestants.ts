@@ -5,12 +5,27 @@
 import { spawnSync } from "node:child_process";
 import { cpSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
+import { type RowName, type SuiteName, SUITES } from "./measure.ts";
 
 /** The library in its two spellings. */
 export type Spelling = "generator" | "async";
 
 /** What the library is compared with. */
-export type Rival = "asyncio" | "uvloop" | "effect" | "effection" | "floor";
+export type Rival =
+  | "asyncio"
+  | "uvloop"
+  | "effect"
+  | "effection"
+  | "floor"
+  | Limiter;
+
+/** The locks and limiters of npm and JSR; each takes part in the rows it can. */
+export type Limiter =
+  | "p-limit"
+  | "p-queue"
+  | "async-mutex"
+  | "async-sema"
+  | "pooledMap";
 
 /** Where JavaScript runs. */
 export type Runtime = "deno" | "bun";
@@ -21,6 +36,10 @@ export interface Contestant {
   readonly name: Spelling | Rival;
   /** Its runtime; null for an interpreter, which stands in every table. */
   readonly runtime: Runtime | null;
+  /** The suite. */
+  readonly suite: SuiteName;
+  /** The rows in which it takes part. */
+  readonly rows: readonly RowName[];
   /** The command line. */
   readonly command: readonly string[];
   /** The folder to run in. */
@@ -39,38 +58,99 @@ const HERE = fileURLToPath(new URL(".", import.meta.url));
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
 const BUN = "1.4.5";
 
-/** The rivals that are npm packages, of which major version 4 takes part. */
+/** The rivals that are npm packages and take part in both suites. */
 const NPM = ["effect", "effection"] as const;
+
+/** The rows of the locks and limiters. */
+const LIMITERS: Readonly<Record<Limiter, readonly RowName[]>> = {
+  "p-limit": ["limit"],
+  "p-queue": ["limit"],
+  "async-mutex": ["lock", "limit"],
+  "async-sema": ["lock", "limit"],
+  pooledMap: ["limit"],
+};
+
+/** What is imported from npm, as the rivals' sources say it. */
+const NPM_SPECIFIER = /"npm:([^"@]+)@([^"]+)"/g;
+const POOL = "jsr:@std/async@^1.5.0/pool";
 
 /** A million live objects need more than some machines' default heap. */
 const V8 = "--v8-flags=--expose-gc,--max-old-space-size=8192";
 
-function output(command: readonly string[], cwd = ROOT): string | null {
+function output(
+  command: readonly string[],
+  cwd = ROOT,
+  timeout = 120_000,
+): string | null {
   const [cmd, ...args] = command;
-  const r = spawnSync(cmd!, args, { cwd, encoding: "utf8", timeout: 120_000 });
+  const r = spawnSync(cmd!, args, { cwd, encoding: "utf8", timeout });
   return r.status === 0 ? r.stdout.trim() : null;
 }
 
-/** Everyone's rows of one runtime. */
+/** Everyone's rows of one runtime and suite. */
 function contestants(
   runtime: Runtime,
+  suite: SuiteName,
   command: readonly string[],
   npm: { cwd: string; path: string } | null,
 ): Contestant[] {
   const found: Contestant[] = [];
+  const { rows, scaling } = SUITES[suite];
   for (const name of ["generator", "async"] as const) {
     found.push({
       name,
       runtime,
-      command: [...command, `${HERE}tasks.ts`, name],
+      suite,
+      rows: [...rows, ...scaling],
+      command: [...command, `${HERE}${suite}.ts`, name],
       cwd: ROOT,
     });
   }
-  const rival = (name: Rival, file: string, cwd: string) =>
-    found.push({ name, runtime, command: [...command, file], cwd });
-  rival("floor", `${HERE}rivals/promises.ts`, ROOT);
-  if (npm !== null) {
-    for (const name of NPM) rival(name, `${npm.path}${name}.ts`, npm.cwd);
+  if (suite === "tasks") {
+    const file = `${HERE}rivals/promises.ts`;
+    const floor = { name: "floor", command: [...command, file] } as const;
+    found.push({ ...floor, runtime, suite, rows, cwd: ROOT });
+  }
+  if (npm === null) return found;
+  const { cwd, path } = npm;
+  for (const name of NPM) {
+    const line = [...command, `${path}${source(name, suite)}`];
+    found.push({ name, runtime, suite, rows, command: line, cwd });
+  }
+  if (suite === "tasks") return found;
+  for (const name of Object.keys(LIMITERS) as Limiter[]) {
+    if (name === "pooledMap") continue;
+    const line = [...command, `${path}limiters.ts`, name];
+    found.push({
+      name,
+      runtime,
+      suite,
+      rows: LIMITERS[name],
+      command: line,
+      cwd,
+    });
+  }
+  return found;
+}
+
+function source(name: string, suite: SuiteName): string {
+  return suite === "tasks" ? `${name}.ts` : `${name}_${suite}.ts`;
+}
+
+/** The files of the rivals that import from npm. */
+function sources(suites: readonly SuiteName[]): string[] {
+  const files = suites.flatMap((s) => NPM.map((name) => source(name, s)));
+  return suites.includes("sync") ? [...files, "limiters.ts"] : files;
+}
+
+/** The packages that some files import from npm, each with its version. */
+function packages(files: readonly string[]): Map<string, string> {
+  const found = new Map<string, string>();
+  for (const file of files) {
+    const text = readFileSync(`${HERE}rivals/${file}`, "utf8");
+    for (const [, name, version] of text.matchAll(NPM_SPECIFIER)) {
+      found.set(name!, version!);
+    }
   }
   return found;
 }
@@ -79,21 +159,30 @@ function contestants(
  * Bun knows no `npm:` specifiers: it gets a copy of the rivals that names the
  * bare packages, in a folder where they are installed.
  */
-function install(folder: string): string | null {
+function install(folder: string, files: readonly string[]): string | null {
   writeFileSync(`${folder}/package.json`, '{"private":true,"type":"module"}');
+  const wanted = packages(files);
   const done = output(
-    ["npm", "install", "--no-audit", "--no-fund", ...NPM.map((p) => `${p}@4`)],
+    [
+      "npm",
+      "install",
+      "--no-audit",
+      "--no-fund",
+      ...[...wanted].map(([name, version]) => `${name}@${version}`),
+    ],
     folder,
   );
   if (done === null) return null;
   mkdirSync(`${folder}/rivals`);
   cpSync(`${HERE}measure.ts`, `${folder}/measure.ts`);
-  return NPM.map((name) => {
-    const source = readFileSync(`${HERE}rivals/${name}.ts`, "utf8");
+  for (const file of files) {
+    const text = readFileSync(`${HERE}rivals/${file}`, "utf8");
     writeFileSync(
-      `${folder}/rivals/${name}.ts`,
-      source.replace(`"npm:${name}@4"`, `"${name}"`),
+      `${folder}/rivals/${file}`,
+      text.replaceAll(NPM_SPECIFIER, '"$1"'),
     );
+  }
+  return [...wanted.keys()].map((name) => {
     const manifest = `${folder}/node_modules/${name}/package.json`;
     return `${name} ${JSON.parse(readFileSync(manifest, "utf8")).version}`;
   }).join(", ");
@@ -113,7 +202,8 @@ const PROBE = `
 import platform, sys
 try: import uvloop; uv = uvloop.__version__
 except ImportError: uv = ""
-print(sys.executable, platform.python_implementation(), platform.python_version(), uv)
+group = hasattr(__import__("asyncio"), "TaskGroup")
+print(sys.executable, platform.python_implementation(), platform.python_version(), group, uv)
 `;
 
 /**
@@ -121,33 +211,46 @@ print(sys.executable, platform.python_implementation(), platform.python_version(
  * newer one is not always the quicker one, it depends on how it was built, so a
  * short trial decides.
  */
-function pythons(asked: readonly string[]): Field {
-  const rows = `${HERE}rivals/asyncio_rows.py`;
+function pythons(
+  asked: readonly string[],
+  suites: readonly SuiteName[],
+): Field {
   const seen = new Set<string>();
-  const best = new Map<Rival, { ms: number; command: string[] }>();
-  const about = new Map<Rival, string>();
+  const best = new Map<string, { ms: number; who: Contestant; what: string }>();
   for (const python of asked.length > 0 ? asked : PYTHONS) {
     const probe = output([python, "-c", PROBE]);
     if (probe === null) continue;
-    const [path, kind, version, uvloop] = probe.split(" ");
+    const [path, kind, version, groups, uvloop] = probe.split(" ");
     if (seen.has(path!)) continue;
     seen.add(path!);
     for (const name of ["asyncio", "uvloop"] as const) {
       if (name === "uvloop" && !uvloop) continue;
-      const command = [path!, rows, name];
-      const ms = trial(command);
-      if (ms >= (best.get(name)?.ms ?? Infinity)) continue;
-      best.set(name, { ms, command });
-      const what = name === "uvloop" ? `uvloop ${uvloop}, ` : "";
-      about.set(name, `${what}${kind} ${version} (${path})`);
+      const rivals = `${HERE}rivals/asyncio_`;
+      const ms = trial([path!, `${rivals}rows.py`, name]);
+      for (const suite of suites) {
+        if (suite === "sync" && groups === "False") continue;
+        if (ms >= (best.get(suite + name)?.ms ?? Infinity)) continue;
+        const file = suite === "tasks" ? "rows.py" : `${suite}.py`;
+        const { rows } = SUITES[suite];
+        const command = [path!, rivals + file, name];
+        best.set(suite + name, {
+          ms,
+          who: { name, runtime: null, suite, rows, command, cwd: ROOT },
+          what: (name === "uvloop" ? `uvloop ${uvloop}, ` : "") +
+            `${kind} ${version} (${path})`,
+        });
+      }
     }
   }
-  const found: Contestant[] = [];
-  for (const [name, { command }] of best) {
-    found.push({ name, runtime: null, command, cwd: ROOT });
-  }
-  const note = (name: Rival) => `${name}: ${about.get(name) ?? "absent"}`;
-  return { contestants: found, notes: [note("asyncio"), note("uvloop")] };
+  const note = (name: Rival) => {
+    const whats = suites.map((s) => best.get(s + name)?.what ?? "absent");
+    if (new Set(whats).size === 1) return `${name}: ${whats[0]}`;
+    return `${name}: ${suites.map((s, i) => `${s} ${whats[i]}`).join("; ")}`;
+  };
+  return {
+    contestants: [...best.values()].map(({ who }) => who),
+    notes: [note("asyncio"), note("uvloop")],
+  };
 }
 
 function trial(command: readonly string[]): number {
@@ -163,29 +266,46 @@ function trial(command: readonly string[]): number {
 /**
  * Finds everyone who can take part on this machine.
  *
- * @param options Which runtimes and interpreters are asked for (all that are
- * found, where the list is empty), and a folder for what has to be installed.
+ * @param options Which suites run, which runtimes and interpreters are asked for
+ * (all that are found, where the list is empty), and a folder for what has to be
+ * installed.
  * @returns The contestants and the notes about them.
  */
 export function findField(options: {
+  suites: readonly SuiteName[];
   runtimes: readonly string[];
   pythons: readonly string[];
   folder: string;
 }): Field {
   const found: Contestant[] = [];
   const notes: string[] = [];
+  const { suites, folder } = options;
+  const files = sources(suites);
   const wanted = (runtime: Runtime) =>
     options.runtimes.length === 0 || options.runtimes.includes(runtime);
   if (wanted("deno")) {
     const { deno, v8 } = Deno.version;
+    const specifiers = [...packages(files)].map((entry) => entry.join("@"));
     notes.push(
-      `deno: ${deno} (V8 ${v8}); its effect@4 and effection@4 by npm:`,
+      `deno: ${deno} (V8 ${v8}); its ${specifiers.join(", ")} by npm:`,
     );
-    found.push(...contestants(
-      "deno",
-      [Deno.execPath(), "run", "-A", "-q", V8],
-      { cwd: ROOT, path: `${HERE}rivals/` },
-    ));
+    const command = [Deno.execPath(), "run", "-A", "-q", V8];
+    const npm = { cwd: ROOT, path: `${HERE}rivals/` };
+    for (const suite of suites) {
+      found.push(...contestants("deno", suite, command, npm));
+    }
+  }
+  if (suites.includes("sync")) {
+    const pool = wanted("deno") ? findPool() : null;
+    if (pool !== null) found.push(pool);
+    notes.push(
+      "pooledMap of @std/async: " +
+        (pool !== null
+          ? "by jsr:, on Deno"
+          : wanted("deno")
+          ? "skipped, JSR cannot be reached"
+          : "skipped, Bun has no jsr: specifiers"),
+    );
   }
   if (wanted("bun")) {
     const bun = [["bun"], ["npx", "-y", `bun@${BUN}`]].find((line) =>
@@ -193,23 +313,47 @@ export function findField(options: {
     );
     if (bun === undefined) notes.push("bun: absent");
     else {
-      const { folder } = options;
-      const versions = install(folder);
+      const versions = install(folder, files);
       notes.push(
         `bun: ${output([...bun, "--version"])}; ${
           versions ?? "its rivals are absent, npm could not install them"
         }`,
       );
-      found.push(...contestants(
-        "bun",
-        [...bun, "--expose-gc"],
-        versions === null ? null : { cwd: folder, path: `${folder}/rivals/` },
-      ));
+      const command = [...bun, "--expose-gc"];
+      const npm = versions === null
+        ? null
+        : { cwd: folder, path: `${folder}/rivals/` };
+      for (const suite of suites) {
+        found.push(...contestants("bun", suite, command, npm));
+      }
     }
   }
-  const python = pythons(options.pythons);
+  const python = pythons(options.pythons, suites);
   return {
     contestants: [...found, ...python.contestants],
     notes: [...notes, ...python.notes],
+  };
+}
+
+/** pooledMap, where Deno has it in its cache or can reach JSR. */
+function findPool(): Contestant | null {
+  const deno = Deno.execPath();
+  const cached = output([deno, "cache", "-q", POOL], ROOT, 30_000);
+  if (cached === null) return null;
+  return {
+    name: "pooledMap",
+    runtime: "deno",
+    suite: "sync",
+    rows: LIMITERS.pooledMap,
+    command: [
+      deno,
+      "run",
+      "-A",
+      "-q",
+      V8,
+      `${HERE}rivals/limiters.ts`,
+      "pooledMap",
+    ],
+    cwd: ROOT,
   };
 }

@@ -5,8 +5,8 @@
  */
 import process from "node:process";
 
-/** The names of the rows, in the order of the tables. */
-export type RowName =
+/** The rows of the suite of the tasks, in the order of the tables. */
+export type TaskRow =
   | "spawn"
   | "suspend"
   | "pingpong"
@@ -15,6 +15,32 @@ export type RowName =
   | "switches"
   | "callsoon"
   | "sleepers";
+
+/** The rows of the suite of the locks, queues and groups, in their order. */
+export type SyncRow =
+  | "lock"
+  | "limit"
+  | "queues"
+  | "bounded"
+  | "fanout"
+  | "group";
+
+/** What shows how a primitive takes to many waiters; no rival has these rows. */
+export type WaitersRow =
+  | "waiters-future"
+  | "waiters-lock"
+  | "waiters-semaphore"
+  | "waiters-event"
+  | "waiters-condition"
+  | "waiters-get"
+  | "waiters-put"
+  | "waiters-barrier";
+
+/** The rows in which the contestants are compared. */
+export type ComparedRow = TaskRow | SyncRow;
+
+/** All rows. */
+export type RowName = ComparedRow | WaitersRow;
 
 /** How a row is presented and compared. */
 export interface RowInfo {
@@ -27,11 +53,11 @@ export interface RowInfo {
 }
 
 /**
- * The rows. Sleeps of up to 100 ms cannot end before 100 ms have passed, for
+ * The compared rows. Sleeps of up to 100 ms cannot end before 100 ms have passed, for
  * anyone: what is left of the wall time above that floor is mostly noise, so
  * that row compares the processor time of the process instead.
  */
-export const ROWS: Readonly<Record<RowName, RowInfo>> = {
+export const ROWS: Readonly<Record<ComparedRow, RowInfo>> = {
   spawn: { title: "spawn, join", n: 100_000, metric: "wall" },
   suspend: { title: "spawn, suspend, join", n: 100_000, metric: "wall" },
   pingpong: { title: "ping-pong, future pair", n: 100_000, metric: "wall" },
@@ -40,10 +66,81 @@ export const ROWS: Readonly<Record<RowName, RowInfo>> = {
   switches: { title: "sleep(0) switches", n: 100_000, metric: "wall" },
   callsoon: { title: "callSoon", n: 100_000, metric: "wall" },
   sleepers: { title: "1 000 000 sleepers", n: 1_000_000, metric: "wall" },
+  lock: { title: "lock hand-over, 100 tasks", n: 100_000, metric: "wall" },
+  limit: { title: "map, 100 jobs at a time", n: 100_000, metric: "wall" },
+  queues: { title: "ping-pong, two queues", n: 100_000, metric: "wall" },
+  bounded: { title: "producer, consumer", n: 100_000, metric: "wall" },
+  fanout: { title: "event, 10 000 waiters", n: 100_000, metric: "wall" },
+  group: { title: "task group, one suspend", n: 100_000, metric: "wall" },
+};
+
+/** The two halves of the benchmark. */
+export type SuiteName = "tasks" | "sync";
+
+/** What a suite runs. */
+export interface Suite {
+  /** What is said of it above its tables; the first suite needs no telling. */
+  readonly title: string;
+  /** The rows in which all are compared. */
+  readonly rows: readonly ComparedRow[];
+  /** The rows that must cost as much each among many as among few. */
+  readonly scaling: readonly RowName[];
+  /** At which numbers. */
+  readonly sizes: readonly number[];
+  /** The row of `scaling` that the others' growth is divided by, or null. */
+  readonly control: RowName | null;
+}
+
+/** The suites, in the order in which they run. */
+export const SUITES: Readonly<Record<SuiteName, Suite>> = {
+  tasks: {
+    title: "",
+    rows: [
+      "spawn",
+      "suspend",
+      "pingpong",
+      "sleeps",
+      "cancel",
+      "switches",
+      "callsoon",
+      "sleepers",
+    ],
+    scaling: ["suspend", "sleepers"],
+    sizes: [10_000, 100_000, 1_000_000],
+    control: null,
+  },
+  sync: {
+    title: ": locks, queues, groups",
+    rows: ["lock", "limit", "queues", "bounded", "fanout", "group"],
+    scaling: [
+      "waiters-future",
+      "waiters-lock",
+      "waiters-semaphore",
+      "waiters-event",
+      "waiters-condition",
+      "waiters-get",
+      "waiters-put",
+      "waiters-barrier",
+    ],
+    sizes: [1000, 10_000, 100_000],
+    control: "waiters-future",
+  },
 };
 
 /** How many tasks take turns in the row of the switches. */
 export const TURNS = 10;
+
+/** How many tasks pass a lock on. */
+export const HOLDERS = 100;
+
+/** How many jobs of the map run at once. */
+export const LIMIT = 100;
+
+/** How many items the queue between producer and consumer holds. */
+export const BOUND = 10;
+
+/** How many tasks wait for the same event. */
+export const LISTENERS = 10_000;
 
 /** The seconds of a sleep that is only ever left by a cancel. */
 export const LONG = 3600;
@@ -59,8 +156,12 @@ export function expected(row: RowName, n: number): number {
     case "spawn":
     case "suspend":
     case "sleeps":
+    case "limit":
+    case "bounded":
+    case "group":
       return n * (n - 1) / 2;
     case "pingpong":
+    case "queues":
       return n * (n + 1) / 2;
     // Every cancel is seen twice: by the task and by whoever joins it.
     case "cancel":
@@ -68,7 +169,12 @@ export function expected(row: RowName, n: number): number {
       return 2 * n;
     case "switches":
     case "callsoon":
+    case "lock":
+    case "fanout":
       return n;
+    // Every second one is cancelled and counts twice.
+    default:
+      return 1.5 * n;
   }
 }
 
@@ -138,8 +244,11 @@ export class Watch {
 /** One row of one contestant: does the work and returns the count. */
 export type Row = (n: number, watch: Watch) => Promise<number>;
 
-/** All rows of one contestant. */
-export type Rows = Readonly<Record<RowName, Row>>;
+/** All rows of one contestant in the suite of the tasks. */
+export type Rows = Readonly<Record<TaskRow, Row>>;
+
+/** All rows of one contestant in the suite of the locks, queues and groups. */
+export type SyncRows = Readonly<Record<SyncRow, Row>>;
 
 /** The milliseconds after which a row is not repeated in the same process. */
 const ENOUGH = 800;
@@ -154,13 +263,18 @@ const REPETITIONS = 5;
  * @param rows The contestant.
  * @param args The arguments.
  */
-export async function work(rows: Rows, args: string[]): Promise<void> {
+export async function work(
+  rows: Readonly<Partial<Record<RowName, Row>>>,
+  args: string[],
+): Promise<void> {
   const row = rows[args[0] as RowName];
   const n = Number(args[1]);
   if (row === undefined || !(n > 0)) {
     throw new TypeError(`Cannot measure row '${args[0]}' of size '${args[1]}'`);
   }
-  await row(Math.min(10_000, n), new Watch(false));
+  // The costs at all sizes are to be those of code that is equally warm.
+  const small = args[0]!.startsWith("waiters-") ? 10_000 : Math.min(10_000, n);
+  await row(small, new Watch(false));
   const sample: Sample = { wall: [], cpu: [], count: [], bytes: null };
   let bytes: number | null = null;
   let spent = 0;

@@ -1,7 +1,13 @@
 /**
  * The figures: ratios within one round, their medians, the tables, the bounds.
  */
-import { type RowInfo, type RowName, ROWS } from "./measure.ts";
+import {
+  type ComparedRow,
+  type RowInfo,
+  ROWS,
+  type SuiteName,
+  SUITES,
+} from "./measure.ts";
 import type { Contestant, Rival, Runtime, Spelling } from "./contestants.ts";
 
 /** One contestant's row in one round: milliseconds, infinite after a time-out. */
@@ -13,28 +19,56 @@ export interface Figure {
 }
 
 /** Per row and contestant: its figure in each round. */
-export type Figures = Map<RowName, Map<Contestant, Figure[]>>;
+export type Figures = Map<ComparedRow, Map<Contestant, Figure[]>>;
 
 /** The spellings, in the order of the tables. */
 export const SPELLINGS: readonly Spelling[] = ["generator", "async"];
 
-const RIVALS: readonly Rival[] = [
-  "asyncio",
-  "uvloop",
-  "effect",
-  "effection",
-  "floor",
-];
+/** The rivals of each suite, in the order of its tables. */
+const RIVALS: Readonly<Record<SuiteName, readonly Rival[]>> = {
+  tasks: ["asyncio", "uvloop", "effect", "effection", "floor"],
+  sync: [
+    "asyncio",
+    "uvloop",
+    "effect",
+    "effection",
+    "p-limit",
+    "p-queue",
+    "async-mutex",
+    "async-sema",
+    "pooledMap",
+  ],
+};
 
 /**
  * How many times longer each rival must take, at the least. The floor does
- * nothing that a task needs, so it sets no bound.
+ * nothing that a task needs, so it sets no bound. Whoever takes at most twice as
+ * long as the fastest lock or limiter does so for each of them.
  */
 export const BOUNDS: Readonly<
-  Record<Spelling, Readonly<Partial<Record<Rival, number>>>>
+  Record<
+    SuiteName,
+    Readonly<Record<Spelling, Readonly<Partial<Record<Rival, number>>>>>
+  >
 > = {
-  generator: { asyncio: 8, uvloop: 1, effect: 1, effection: 1 },
-  async: { asyncio: 3, uvloop: 1, effect: 1, effection: 1 },
+  tasks: {
+    generator: { asyncio: 8, uvloop: 1, effect: 1, effection: 1 },
+    async: { asyncio: 3, uvloop: 1, effect: 1, effection: 1 },
+  },
+  sync: {
+    generator: {
+      asyncio: 5,
+      uvloop: 5,
+      effect: 1,
+      effection: 1,
+      "p-limit": 0.5,
+      "p-queue": 0.5,
+      "async-mutex": 0.5,
+      "async-sema": 0.5,
+      pooledMap: 0.5,
+    },
+    async: { asyncio: 2.5, uvloop: 2.5, effect: 1, effection: 1 },
+  },
 };
 
 /**
@@ -52,7 +86,7 @@ export function median(values: readonly number[]): number {
 /** A row of one runtime's table. */
 export interface Line {
   /** The row. */
-  readonly row: RowName;
+  readonly row: ComparedRow;
   /** How many of what it does were measured. */
   readonly n: number;
   /** Nanoseconds for each of them, per contestant. */
@@ -67,12 +101,14 @@ export interface Line {
 
 /**
  * Condenses the figures of one runtime.
- * @param figures All figures.
+ * @param suite The suite.
+ * @param figures All figures of it.
  * @param runtime The runtime.
  * @param size The size of a row.
  * @returns A line per row that was run.
  */
 export function lines(
+  suite: SuiteName,
   figures: Figures,
   runtime: Runtime,
   size: (info: RowInfo) => number,
@@ -96,7 +132,7 @@ export function lines(
     for (const spelling of SPELLINGS) {
       const ours = own.get(spelling);
       if (ours === undefined) continue;
-      for (const rival of RIVALS) {
+      for (const rival of RIVALS[suite]) {
         const theirs = own.get(rival);
         if (theirs === undefined) continue;
         ratios[spelling][rival] = median(
@@ -117,7 +153,7 @@ export interface Shortfall {
   /** The rival. */
   readonly rival: Rival;
   /** The row. */
-  readonly row: RowName;
+  readonly row: ComparedRow;
   /** The ratio. */
   readonly ratio: number;
   /** What it should be. */
@@ -126,18 +162,20 @@ export interface Shortfall {
 
 /**
  * Finds what is below its bound.
+ * @param suite The suite.
  * @param runtime The runtime.
  * @param table Its lines.
  * @returns The shortfalls.
  */
 export function shortfalls(
+  suite: SuiteName,
   runtime: Runtime,
   table: readonly Line[],
 ): Shortfall[] {
   const found: Shortfall[] = [];
   for (const spelling of SPELLINGS) {
-    for (const rival of RIVALS) {
-      const bound = BOUNDS[spelling][rival];
+    for (const rival of RIVALS[suite]) {
+      const bound = BOUNDS[suite][spelling][rival];
       if (bound === undefined) continue;
       for (const { row, ratios } of table) {
         const ratio = ratios[spelling][rival];
@@ -150,7 +188,16 @@ export function shortfalls(
   return found;
 }
 
-function grid(head: readonly string[], rows: readonly string[][]): string {
+/**
+ * Lines up the cells of a table.
+ * @param head The names of its columns.
+ * @param rows Its rows.
+ * @returns The text.
+ */
+export function grid(
+  head: readonly string[],
+  rows: readonly string[][],
+): string {
   const all = [head, ...rows];
   const widths = head.map((_, i) => Math.max(...all.map((r) => r[i]!.length)));
   return all.map((r) =>
@@ -160,7 +207,12 @@ function grid(head: readonly string[], rows: readonly string[][]): string {
   ).join("\n");
 }
 
-function number(value: number | undefined): string {
+/**
+ * Shows a number of nanoseconds or bytes.
+ * @param value The number, infinite after a time-out, undefined where there is none.
+ * @returns The text.
+ */
+export function number(value: number | undefined): string {
   if (value === undefined) return "-";
   return value === Infinity ? "too long" : value.toFixed(0);
 }
@@ -174,13 +226,19 @@ function times(ratio: number | undefined, bound: number | undefined): string {
 
 /**
  * The table of one runtime.
+ * @param suite The suite.
  * @param runtime The runtime.
  * @param table Its lines.
  * @returns The text.
  */
-export function show(runtime: Runtime, table: readonly Line[]): string {
-  const parts = [`=== ${runtime} ===`];
-  const names = [...SPELLINGS, ...RIVALS];
+export function show(
+  suite: SuiteName,
+  runtime: Runtime,
+  table: readonly Line[],
+): string {
+  const parts = [`=== ${runtime}${SUITES[suite].title} ===`];
+  const rivals = RIVALS[suite];
+  const names = [...SPELLINGS, ...rivals];
   parts.push(
     "Nanoseconds each (medians)",
     grid(
@@ -196,11 +254,11 @@ export function show(runtime: Runtime, table: readonly Line[]): string {
     parts.push(
       `\nHow many times longer than the ${spelling} spelling (* short of the bound)`,
       grid(
-        ["", ...RIVALS],
+        ["", ...rivals],
         table.map(({ row, ratios }) => [
           ROWS[row].title,
-          ...RIVALS.map((rival) =>
-            times(ratios[spelling][rival], BOUNDS[spelling][rival])
+          ...rivals.map((rival) =>
+            times(ratios[spelling][rival], BOUNDS[suite][spelling][rival])
           ),
         ]),
       ),
@@ -218,15 +276,20 @@ export function show(runtime: Runtime, table: readonly Line[]): string {
 
 /**
  * Says which bounds hold.
+ * @param suite The suite.
  * @param runtime The runtime.
  * @param table Its lines.
  * @returns One line per bound.
  */
-export function verdicts(runtime: Runtime, table: readonly Line[]): string {
-  const short = shortfalls(runtime, table);
+export function verdicts(
+  suite: SuiteName,
+  runtime: Runtime,
+  table: readonly Line[],
+): string {
+  const short = shortfalls(suite, runtime, table);
   return SPELLINGS.flatMap((spelling) =>
-    RIVALS.flatMap((rival) => {
-      const bound = BOUNDS[spelling][rival];
+    RIVALS[suite].flatMap((rival) => {
+      const bound = BOUNDS[suite][spelling][rival];
       if (bound === undefined) return [];
       const measured = table.filter((l) =>
         l.ratios[spelling][rival] !== undefined
@@ -241,49 +304,12 @@ export function verdicts(runtime: Runtime, table: readonly Line[]): string {
         : `short on ${
           mine.map((s) => `${s.row} (${s.ratio.toFixed(2)})`).join(", ")
         }`;
-      const want = bound === 1 ? "ahead of" : `${bound} times faster than`;
+      const want = bound === 1
+        ? "ahead of"
+        : bound < 1
+        ? `within ${1 / bound} times of`
+        : `${bound} times faster than`;
       return `${runtime}, ${spelling}, ${want} ${rival}: ${verdict}`;
     })
   ).join("\n");
-}
-
-/** How the cost of one task develops with the number of tasks. */
-export interface Growth {
-  /** The runtime. */
-  readonly runtime: Runtime;
-  /** The spelling. */
-  readonly spelling: Spelling;
-  /** The row. */
-  readonly row: RowName;
-  /** Nanoseconds per task, per size. */
-  readonly ns: Readonly<Record<string, number>>;
-  /** Cost per task at the largest size over that at the smallest. */
-  readonly growth: number;
-  /** Whether that is more than linear work can explain. */
-  readonly superlinear: boolean;
-}
-
-/**
- * A hundred times as many tasks cost a hundred times as much, plus what a larger
- * heap costs the collector and the caches: two to three times per task, once the
- * tasks outgrow the young generation. Work that grows with the power 1.5 of the
- * number costs ten times per task, quadratic work a hundred times.
- */
-export const GROWTH_LIMIT = 10;
-
-/**
- * Shows how flat the cost per task is.
- * @param growths The figures.
- * @returns The table.
- */
-export function showGrowth(growths: readonly Growth[]): string {
-  const sizes = Object.keys(growths[0]?.ns ?? {});
-  return "=== cost per task, nanoseconds (least of the rounds) ===\n" + grid(
-    ["", ...sizes, "growth"],
-    growths.map(({ runtime, spelling, row, ns, growth, superlinear }) => [
-      `${runtime}, ${spelling}: ${row}`,
-      ...sizes.map((size) => number(ns[size])),
-      growth.toFixed(2) + (superlinear ? " SUPER-LINEAR" : ""),
-    ]),
-  );
 }

@@ -16,23 +16,24 @@ import {
   type Runtime,
   type Spelling,
 } from "./contestants.ts";
+import { flatness, showGrowth, tooFast } from "./growth.ts";
 import {
+  type ComparedRow,
   expected,
   type RowInfo,
   type RowName,
   ROWS,
   type Sample,
+  type SuiteName,
+  SUITES,
 } from "./measure.ts";
 import {
   type Figure,
   type Figures,
-  type Growth,
-  GROWTH_LIMIT,
   lines,
   median,
   shortfalls,
   show,
-  showGrowth,
   SPELLINGS,
   verdicts,
 } from "./report.ts";
@@ -41,19 +42,22 @@ const HELP = `Measures the library beside its rivals and prints ratios.
 
   deno task bench [options]
 
+  --suite NAME       only tasks or only sync; both by default
   --json             one JSON document on stdout, and nothing else
   --rounds N         how many rounds; medians are taken over them (5)
-  --rows A,B         only these rows: ${Object.keys(ROWS).join(", ")}
+  --rows A,B         only these rows, of those below
   --only A,B         only these contestants: generator, async, floor, effect,
-                     effection, asyncio, uvloop
+                     effection, asyncio, uvloop; in the suite sync also p-limit,
+                     p-queue, async-mutex, async-sema, pooledMap
   --runtime NAME     only deno or only bun
   --python PATH      this interpreter; may be repeated, the quickest takes part
                      (by default python3 and its versions on PATH, /usr/bin)
   --quick            a tenth of the work, one round: only shows that all run
-  --no-flatness      without the cost per task at 10 000, 100 000, 1 000 000
+  --no-flatness      without the cost per task at 10 000, 100 000, 1 000 000 and
+                     per waiter on each primitive at 1000, 10 000, 100 000
   --timeout SECONDS  gives up on a row of a contestant after that (60)
 
-The rows, 100 000 of each unless they say otherwise
+The rows of tasks, 100 000 of each unless they say otherwise
   spawn      tasks that return at once, each joined
   suspend    tasks that suspend once (sleep(0)), each joined
   pingpong   round trips between two tasks, two futures and two switches each
@@ -65,15 +69,25 @@ The rows, 100 000 of each unless they say otherwise
   sleepers   1 000 000 tasks asleep at once, then cancelled and joined, with the
              resident bytes per task while they sleep; at most three rounds
 
+The rows of sync, 100 000 of each
+  lock       a lock goes round between 100 tasks, held over one suspension
+  limit      a map whose jobs suspend once, 100 at a time: by a semaphore, or by
+             what else a rival limits with
+  queues     round trips between two tasks over two queues
+  bounded    items from one task to another through a queue of 10
+  fanout     wake-ups of 10 000 tasks that wait for the same event, then the next
+  group      children of one group that suspend once, joined by the group
+
 The floor is raw promises and timers of the same runtime: no tasks, no cancel.
 Every contestant's results are counted; a wrong count fails the run, and so does
-a cost per task that grows faster than the number of tasks. Milliseconds and
+a cost per task or waiter that grows faster than their number. Milliseconds and
 ratios never fail it: the report says which bounds hold. A rival that takes more
 than 20 times as long as the library in the first round is not run again.`;
 
 const { values: options } = parseArgs({
   options: {
     help: { type: "boolean", short: "h", default: false },
+    suite: { type: "string", default: "" },
     json: { type: "boolean", default: false },
     rounds: { type: "string", default: "5" },
     rows: { type: "string", default: "" },
@@ -89,6 +103,12 @@ const { values: options } = parseArgs({
 if (options.help) {
   console.log(HELP);
   process.exit(0);
+}
+
+const named = options.suite;
+if (named !== "" && !Object.hasOwn(SUITES, named)) {
+  console.error(`There is no suite '${named}', only tasks and sync`);
+  process.exit(2);
 }
 
 const ROUNDS = options.quick ? 1 : Number(options.rounds);
@@ -133,13 +153,13 @@ function measure(who: Contestant, row: RowName, n: number): Sample | null {
   return sample;
 }
 
-function figure(row: RowName, sample: Sample): Figure {
+function figure(row: ComparedRow, sample: Sample): Figure {
   return { ms: median(sample[ROWS[row].metric]), bytes: sample.bytes };
 }
 
 /** All rounds of one row. */
 function compete(
-  row: RowName,
+  row: ComparedRow,
   contestants: readonly Contestant[],
 ): Map<Contestant, Figure[]> {
   const figures = new Map<Contestant, Figure[]>();
@@ -181,50 +201,60 @@ function isLibrary(who: Contestant): boolean {
   return SPELLINGS.includes(who.name as Spelling);
 }
 
-/** The cost per task at sizes a hundred times apart. */
-function flatness(contestants: readonly Contestant[]): Growth[] {
-  const sizes = [10_000, 100_000, 1_000_000].map((n) => n / SHRINK);
-  const growths: Growth[] = [];
-  for (const row of ["suspend", "sleepers"] as const) {
-    const least = new Map<Contestant, Record<string, number>>();
-    for (let round = 0; round < FEW; round++) {
-      for (const n of sizes) {
-        for (const who of contestants.filter(isLibrary)) {
-          const sample = measure(who, row, n);
-          if (sample === null) continue;
-          const ns = Math.min(...sample.wall) * 1e6 / n;
-          const costs = least.get(who) ?? {};
-          costs[n] = Math.min(ns, costs[n] ?? Infinity);
-          least.set(who, costs);
-        }
-      }
-    }
-    for (const [{ runtime, name }, ns] of least) {
-      const growth = (ns[sizes.at(-1)!] ?? NaN) / (ns[sizes[0]!] ?? NaN);
-      const superlinear = !(growth <= GROWTH_LIMIT);
-      const spelling = name as Spelling;
-      if (superlinear) {
-        failures.push(
-          `${runtime} ${spelling} ${row}: a task costs ${growth.toFixed(1)} ` +
-            `times as much among ${sizes.at(-1)} as among ${sizes[0]}`,
-        );
-      }
-      growths.push({
-        runtime: runtime!,
-        spelling,
-        row,
-        ns,
-        growth,
-        superlinear,
-      });
-    }
+/** Runs a suite, says what came of it, and returns that. */
+function runSuite(
+  suite: SuiteName,
+  all: readonly Contestant[],
+  say: (text: string) => void,
+) {
+  const contestants = all.filter((who) => who.suite === suite);
+  const figures: Figures = new Map();
+  for (const row of rowsOf(suite)) {
+    const able = contestants.filter(({ rows }) => rows.includes(row));
+    figures.set(row, compete(row, able));
   }
-  return growths;
+  const runtimes = (["deno", "bun"] as Runtime[]).filter((runtime) =>
+    contestants.some((who) => who.runtime === runtime)
+  );
+  const tables = (figures.size > 0 ? runtimes : []).map((runtime) => ({
+    suite,
+    runtime,
+    lines: lines(suite, figures, runtime, size),
+  }));
+  // A tenth, but nothing so small that the clock is most of it.
+  const sizes = SUITES[suite].sizes.map((n) => Math.max(1000, n / SHRINK));
+  const growths = options["no-flatness"]
+    ? []
+    : flatness(suite, contestants, [...new Set(sizes)], FEW, measure);
+  failures.push(...tooFast(suite, growths, sizes));
+  progress("");
+  for (const { runtime, lines } of tables) {
+    say(`\n${show(suite, runtime, lines)}`);
+  }
+  if (growths.length > 0) say(`\n${showGrowth(suite, growths)}`);
+  if (figures.size > 0) say("\n=== bounds ===");
+  for (const { runtime, lines } of tables) say(verdicts(suite, runtime, lines));
+  return {
+    tables,
+    growths,
+    short: tables.flatMap((t) => shortfalls(suite, t.runtime, t.lines)),
+  };
+}
+
+/** The rows of a suite that are asked for. */
+function rowsOf(suite: SuiteName): ComparedRow[] {
+  return SUITES[suite].rows.filter((row) =>
+    options.rows === "" || list(options.rows).includes(row)
+  );
 }
 
 const folder = mkdtempSync(`${tmpdir()}/asyncio-bench-`);
 try {
+  const suites = (Object.keys(SUITES) as SuiteName[]).filter((suite) =>
+    named === "" ? rowsOf(suite).length > 0 : suite === named
+  );
   const field = findField({
+    suites,
     runtimes: list(options.runtime),
     pythons: options.python,
     folder,
@@ -236,34 +266,16 @@ try {
   const contestants = field.contestants.filter(({ name }) =>
     only.length === 0 || only.includes(name)
   );
-  const rows = (Object.keys(ROWS) as RowName[]).filter((row) =>
-    options.rows === "" || list(options.rows).includes(row)
-  );
-  const figures: Figures = new Map();
-  for (const row of rows) figures.set(row, compete(row, contestants));
-  const runtimes = (["deno", "bun"] as Runtime[]).filter((runtime) =>
-    contestants.some((who) => who.runtime === runtime)
-  );
-  const tables = runtimes.map((runtime) => ({
-    runtime,
-    lines: lines(figures, runtime, size),
-  }));
-  const growths = options["no-flatness"] ? [] : flatness(contestants);
-  progress("");
-  for (const { runtime, lines } of tables) say(`\n${show(runtime, lines)}`);
-  if (growths.length > 0) say(`\n${showGrowth(growths)}`);
-  say("\n=== bounds ===");
-  for (const { runtime, lines } of tables) say(verdicts(runtime, lines));
+  const results = suites.map((suite) => runSuite(suite, contestants, say));
   for (const failure of failures) say(`\nFAILED ${failure}`);
   if (options.json) {
-    const short = tables.flatMap((t) => shortfalls(t.runtime, t.lines));
     console.log(JSON.stringify(
       {
         notes: field.notes,
         rounds: ROUNDS,
-        tables,
-        flatness: growths,
-        shortfalls: short,
+        tables: results.flatMap(({ tables }) => tables),
+        flatness: results.flatMap(({ growths }) => growths),
+        shortfalls: results.flatMap(({ short }) => short),
         failures,
       },
       // What took too long to measure has no number in JSON.

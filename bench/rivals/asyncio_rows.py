@@ -198,27 +198,17 @@ async def callsoon(n, watch):
     return calls
 
 
-ROWS = {
-    f.__name__: f
-    for f in (
-        spawn,
-        suspend,
-        pingpong,
-        sleeps,
-        cancel,
-        switches,
-        callsoon,
-        sleepers,
-    )
-}
+ROWS = (spawn, suspend, pingpong, sleeps, cancel, switches, callsoon, sleepers)
 
 
-def main(loop, row, n):
+def main(loop, row, n, rows):
+    body = {f.__name__: f for f in rows}[row]
+
     def once(n, watch):
         # asyncio.run takes a loop factory only from 3.12 on.
         running = new_event_loop()
         try:
-            return running.run_until_complete(ROWS[row](n, watch))
+            return running.run_until_complete(body(n, watch))
         finally:
             running.close()
 
@@ -242,4 +232,4 @@ def main(loop, row, n):
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2], int(sys.argv[3]))
+    main(sys.argv[1], sys.argv[2], int(sys.argv[3]), ROWS)
