@@ -6,7 +6,12 @@ import type { Aw, Op } from "./types.ts";
 /** Whatever may be awaited, or handed to what awaits. */
 export type Awaitable = aio.Future<unknown> | aio.Coroutine<unknown>;
 
-type Builder = (s: Scope, use: Use, ...args: never[]) => Awaitable | undefined;
+/** What makes an awaitable. */
+export type Builder = (
+  s: Scope,
+  use: Use,
+  ...args: never[]
+) => Awaitable | undefined;
 
 /** Builders by the first word of an awaitable. */
 export const AWAITABLES: Record<string, Builder> = {

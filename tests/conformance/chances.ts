@@ -40,7 +40,18 @@ export const RAISING: ReadonlySet<string> = new Set([
   "fail",
   "result",
   "exception",
+  "release",
+  "notify",
+  "notifyAll",
+  "putNowait",
+  "getNowait",
+  "taskDone",
+  "child",
 ]);
+/** How many scenarios have locks, queues and their kin. */
+export const KIT_CHANCE = 0.75;
+/** How many of those are about nothing else. */
+export const DUEL_CHANCE = 0.4;
 /** Tasks that a scenario spawns, about. */
 export const MAX_TASKS = 9;
 

@@ -3,10 +3,13 @@
  * of `oracle/drive.py`.
  */
 import * as aio from "../../mod.ts";
-import { spelled } from "./aws.ts";
+import { AWAITABLES, spelled } from "./aws.ts";
 import { normalise } from "./normalise.ts";
-import { runBody } from "./flow.ts";
-import { runOne, runSync } from "./ops.ts";
+import { FLOW, runBody } from "./flow.ts";
+import * as groups from "./group_ops.ts";
+import * as locks from "./lock_ops.ts";
+import { runOne, runSync, SYNC } from "./ops.ts";
+import * as queues from "./queue_ops.ts";
 import type { Scope } from "./spell.ts";
 import { World } from "./world.ts";
 import type { Mode, Phase, Scenario, Spelling, Trace } from "./types.ts";
@@ -16,6 +19,11 @@ import type { Mode, Phase, Scenario, Spelling, Trace } from "./types.ts";
 const HORIZON = 1000;
 const ROUNDS = 20;
 const DRIVE: Phase[] = [["run", "main"], ["settle"]];
+
+Object.assign(SYNC, locks.sync, queues.sync, groups.sync);
+Object.assign(AWAITABLES, locks.awaitables, queues.awaitables);
+Object.assign(AWAITABLES, groups.awaitables);
+Object.assign(FLOW, locks.flow, groups.flow);
 
 /** Runs the loop with a timer behind it that ends a run going nowhere. */
 async function watched<T>(

@@ -28,8 +28,10 @@ export class Returned {
 /** Stands for a `raise` without an error until the handler sees it. */
 class Bare extends Error {}
 
-type Left = Returned | undefined;
-type FlowRun = (s: Scope, ...args: never[]) => Core<Left>;
+/** What a block is left with: a value, where it returned. */
+export type Left = Returned | undefined;
+/** What carries out one operation. */
+export type FlowRun = (s: Scope, ...args: never[]) => Core<Left>;
 
 /** Operations by name. */
 export const FLOW: Record<string, FlowRun> = {

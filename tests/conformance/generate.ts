@@ -2,13 +2,16 @@
 import {
   AW_WEIGHTS,
   DELAYS,
+  DUEL_CHANCE,
   ERRORS,
   FLOW_WEIGHTS,
+  KIT_CHANCE,
   MAX_TASKS,
   RAISING,
   SYNC_WEIGHTS,
   WHEN,
 } from "./chances.ts";
+import { Kit } from "./generate_sync.ts";
 import { Random } from "./random.ts";
 import type {
   Aw,
@@ -20,10 +23,13 @@ import type {
   TryParts,
 } from "./types.ts";
 
-class Writer {
+/** Writes one scenario. */
+export class Writer {
   readonly r: Random;
-  readonly futures = ["f0", "f1", "f2"];
-  readonly tasks = ["main"];
+  /** What tasks share beside futures; many scenarios have none. */
+  readonly kit: Kit | undefined;
+  readonly futures: readonly string[] = ["f0", "f1", "f2"];
+  readonly tasks: string[] = ["main"];
   readonly others: string[] = [];
   /**
    * Where in the order of tasks the body being written stands. A body awaits
@@ -41,6 +47,7 @@ class Writer {
 
   constructor(seed: number) {
     this.r = new Random(seed);
+    this.kit = this.r.chance(KIT_CHANCE) ? new Kit(this) : undefined;
   }
 
   fresh(prefix: string): string {
@@ -79,7 +86,12 @@ class Writer {
 
   ops(depth: number, most = 4): Op[] {
     const n = 1 + this.r.below(most);
-    return Array.from({ length: n }, () => this.op(depth));
+    return Array.from(
+      { length: n },
+      () =>
+        this.kit && this.r.chance(0.08) ? this.kit.race() : [this.op(depth)],
+    )
+      .flat();
   }
 
   syncOps(depth: number): SyncOp[] {
@@ -88,6 +100,7 @@ class Writer {
   }
 
   op(depth: number): Op {
+    if (this.kit && this.r.chance(0.35)) return this.kit.op(depth);
     if (this.r.chance(0.45)) {
       const op = this.sync(depth);
       // Left alone, most bodies would end at the second resolve of a future.
@@ -159,6 +172,7 @@ class Writer {
 
   aw(depth: number): Aw {
     const { r } = this;
+    if (this.kit && r.chance(0.2)) return this.kit.aw(depth);
     const kind = depth <= 0 ? "name" : r.weighted(AW_WEIGHTS);
     switch (kind) {
       case "body": {
@@ -190,6 +204,7 @@ class Writer {
 
   sync(depth: number): SyncOp {
     const { r } = this;
+    if (this.kit && r.chance(0.3)) return this.kit.sync();
     const kind = r.weighted(SYNC_WEIGHTS);
     switch (kind) {
       case "spawn":
@@ -296,28 +311,32 @@ class Writer {
       : {};
   }
 
-  spawn(depth: number): SyncOp {
+  spawn(depth: number, write?: () => Op[]): SyncOp {
     const { r } = this;
     if (this.tasks.length > MAX_TASKS || depth < 0) return ["all"];
     const name = `t${this.tasks.length}`;
     this.ranks.set(name, this.tasks.length);
     this.tasks.push(name);
     const names = Object.keys(this.bodies);
-    const body = names.length > 0 && r.chance(0.3)
+    const body = !write && names.length > 0 && r.chance(0.3)
       ? r.pick(names)
       : this.ranked(
         this.ranks.get(name)!,
-        () => this.ops(Math.max(depth - 1, 0)),
+        write ?? (() => this.ops(Math.max(depth - 1, 0))),
       );
     // No shared context where the start may be eager: CPython cannot enter the
     // context a second time and is left with the wrong current task.
-    return ["spawn", name, body, {
+    const options = {
       ...(r.chance(0.2)
         ? { eager: r.chance(0.8) }
         : r.chance(0.1)
         ? { eager: false, ...this.context(1) }
         : {}),
-    }];
+    };
+    const group = this.kit?.group();
+    return group === undefined
+      ? ["spawn", name, body, options]
+      : ["child", group, name, body, options];
   }
 
   ranked<T>(rank: number, write: () => T): T {
@@ -340,8 +359,12 @@ export function generate(seed: number): Scenario {
     w.bodies[name] = w.ranked(Infinity, () => w.ops(2, 3));
   }
   const main: Op[] = w.futures.map((name) => ["future", name]);
-  for (let i = 2 + w.r.below(3); i > 0; i--) main.push(w.spawn(3));
-  main.push(...w.ops(3, 8));
+  if (w.kit) main.push(...w.kit.makers());
+  if (w.kit && w.r.chance(DUEL_CHANCE)) main.push(...w.kit.duel());
+  else {
+    for (let i = 2 + w.r.below(3); i > 0; i--) main.push(w.spawn(3));
+    main.push(...w.ops(3, 8));
+  }
   const scenario: Scenario = {
     name: `seed ${seed}`,
     tasks: { main, ...w.bodies },

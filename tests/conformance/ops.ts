@@ -15,6 +15,10 @@ import type {
   SyncOp,
 } from "./types.ts";
 
+type TaskOptions = NonNullable<
+  Parameters<aio.BaseEventLoop["createTask"]>[1]
+>;
+
 /** What carries out one operation. */
 export type SyncRun = (s: Scope, ...args: never[]) => void;
 
@@ -94,12 +98,7 @@ export const SYNC: Record<string, SyncRun> = {
     const use = { task: true, eager: options.eager };
     const coro = spelled(s, name, body, use);
     if (coro === undefined) return;
-    const context = contextOption(s.w, options);
-    const made = s.w.loop.createTask(coro, {
-      ...(context ? { context } : {}),
-      ...(options.name === null ? {} : { name: options.name ?? name }),
-      ...(options.eager === undefined ? {} : { eagerStart: options.eager }),
-    });
+    const made = s.w.loop.createTask(coro, taskOptions(s.w, name, options));
     s.w.put(name, "task", made);
   },
   cancelling: (s, name: string) => {
@@ -222,6 +221,20 @@ export function runOne(s: Scope, op: readonly [string, ...unknown[]]): void {
   const run = SYNC[name];
   if (run === undefined) throw new Error(`no operation ${name}`);
   run(s, ...args as never[]);
+}
+
+/** What a task is made with. */
+export function taskOptions(
+  w: World,
+  name: string,
+  options: SpawnOptions,
+): TaskOptions {
+  const context = contextOption(w, options);
+  return {
+    ...(context ? { context } : {}),
+    ...(options.name === null ? {} : { name: options.name ?? name }),
+    ...(options.eager === undefined ? {} : { eagerStart: options.eager }),
+  };
 }
 
 function callback(

@@ -8,7 +8,17 @@ import type { Mode, Scenario, Trace } from "./types.ts";
 
 // A variable, so that no type checker and no other runtime resolves it.
 const PACKAGE = "npm:pyodide@314.0.7";
-const FILES = ["vloop", "world", "aws", "ops", "flow", "drive"];
+const FILES = [
+  "vloop",
+  "world",
+  "aws",
+  "ops",
+  "flow",
+  "lock_ops",
+  "queue_ops",
+  "group_ops",
+  "drive",
+];
 
 interface Pyodide {
   FS: {

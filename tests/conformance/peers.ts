@@ -6,6 +6,8 @@ import type { Trace } from "./types.ts";
 const PEER = new URL("./peer.ts", import.meta.url).pathname;
 // What no scenario needs: they run on virtual time.
 const PATIENCE_MS = 10_000;
+// A process has to start first, CPython's on a busy machine in many seconds.
+const START_MS = 60_000;
 // After so many in one batch the rest is not even asked.
 const MOST_HANGS = 2;
 /** The trace of a job whose process stopped answering. */
@@ -59,6 +61,7 @@ export class Peer {
   readonly name: string;
   readonly #command: Command;
   #child: Deno.ChildProcess | undefined;
+  #answered = false;
   #writer: WritableStreamDefaultWriter<Uint8Array> | undefined;
   #lines: AsyncIterator<string> | undefined;
 
@@ -117,6 +120,7 @@ export class Peer {
       stderr: "null",
     }).spawn();
     this.#child = child;
+    this.#answered = false;
     this.#writer = child.stdin.getWriter();
     this.#lines = lines(child.stdout);
   }
@@ -133,10 +137,12 @@ export class Peer {
   async #next(): Promise<Trace> {
     let timer: ReturnType<typeof setTimeout> | undefined;
     const late = new Promise<undefined>((resolve) => {
-      timer = setTimeout(() => resolve(undefined), PATIENCE_MS);
+      const patience = this.#answered ? PATIENCE_MS : START_MS;
+      timer = setTimeout(() => resolve(undefined), patience);
     });
     const got = await Promise.race([this.#lines!.next(), late]);
     clearTimeout(timer);
+    this.#answered = true;
     if (got === undefined) return HUNG;
     return got.done ? DIED : JSON.parse(got.value) as Trace;
   }

@@ -4,8 +4,14 @@ import type { Scenario } from "./types.ts";
 type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
 
 // Where a block's own operations are, by its name.
-const BLOCKS: Record<string, number> = { timeout: 3, timeoutAt: 3, call: 1 };
-const AW_LISTS = new Set(["gather", "wait", "asCompleted"]);
+const BLOCKS: Record<string, number> = {
+  timeout: 3,
+  timeoutAt: 3,
+  call: 1,
+  with: 2,
+  taskGroup: 2,
+};
+const AW_LISTS = new Set(["gather", "wait", "asCompleted", "staggered"]);
 // Candidates tried in one go: asking costs less in batches.
 const BATCH = 24;
 

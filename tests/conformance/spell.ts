@@ -63,14 +63,14 @@ function* asGenerator<T>(core: Core<T>): aio.Coro<T> {
 }
 
 /** A function in the scope's spelling that runs the core `make` gives. */
-export function spell<T>(
+export function spell<T, A extends unknown[]>(
   spelling: Spelling,
-  make: () => Core<T>,
-): () => Promise<T> | aio.Coro<T> {
+  make: (...given: A) => Core<T>,
+): (...given: A) => Promise<T> | aio.Coro<T> {
   return spelling === "async"
-    ? async () => await asAsync(make())
-    : function* () {
-      return yield* asGenerator(make());
+    ? async (...given) => await asAsync(make(...given))
+    : function* (...given) {
+      return yield* asGenerator(make(...given));
     };
 }
 

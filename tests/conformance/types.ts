@@ -20,7 +20,12 @@ export type Aw =
   | ["gather", aws: Aw[], options?: { exceptions?: boolean }]
   | ["shield", aw: Aw]
   | ["waitFor", aw: Aw, timeout: number | null]
-  | ["raw", value: unknown];
+  | ["raw", value: unknown]
+  | ["acquire" | "waitOn" | "reset" | "abort", name: string]
+  | ["waitUntil", name: string, cell: string, least: number, ops?: SyncOp[]]
+  | ["put", name: string, item: unknown]
+  | ["get" | "join", name: string]
+  | ["staggered", bodies: (string | Op[])[], delay: number | null];
 
 /** A context in which a callback or a task runs, by name. */
 export interface ContextOption {
@@ -68,6 +73,35 @@ export interface CompletedOptions {
   do?: Op[];
 }
 
+/** Operations on locks and their kin. */
+export type LockOp =
+  | ["lock" | "event", name: string]
+  | ["condition", name: string, lock?: string]
+  | ["semaphore" | "bounded", name: string, value?: number]
+  | ["barrier", name: string, parties: number]
+  | ["release" | "setEvent" | "clearEvent" | "notifyAll", name: string]
+  | ["notify", name: string, count?: number]
+  | ["status", name: string]
+  | ["bump", cell: string, by?: number];
+
+/** Operations on queues. */
+export type QueueOp =
+  | ["queue" | "priorityQueue" | "lifoQueue", name: string, maxsize?: number]
+  | ["putNowait", name: string, item: unknown]
+  | ["getNowait" | "taskDone", name: string]
+  | ["shutdown", name: string, immediate?: boolean];
+
+/** Operations on task groups. */
+export type GroupOp =
+  | ["group", name: string]
+  | [
+    "child",
+    group: string,
+    name: string,
+    body: string | Op[],
+    options?: SpawnOptions,
+  ];
+
 /** An operation that needs no await. */
 export type SyncOp =
   | ["log", text: string]
@@ -112,7 +146,10 @@ export type SyncOp =
   | ["ctxReset", variable: "v" | "w", token: string]
   | ["ctxCopy", name: string]
   | ["ctxOf", name: string, task: string]
-  | ["ctxRun", name: string, ops: SyncOp[]];
+  | ["ctxRun", name: string, ops: SyncOp[]]
+  | LockOp
+  | QueueOp
+  | GroupOp;
 
 /** An operation that awaits or nests. */
 export type FlowOp =
@@ -127,6 +164,7 @@ export type FlowOp =
   | ["timeout" | "timeoutAt", name: string, seconds: number | null, ops: Op[]]
   | ["nestedRun", name?: string]
   | ["enter", name: string, ops: Op[]]
+  | ["with" | "taskGroup", name: string, ops: Op[]]
   | ["wait", aws: Aw[], options?: WaitOptions]
   | ["asCompleted", aws: Aw[], options?: CompletedOptions];
 

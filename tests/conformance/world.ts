@@ -34,7 +34,14 @@ export type Kind =
   | "callback"
   | "timeout"
   | "token"
-  | "ctx";
+  | "ctx"
+  | "lock"
+  | "event"
+  | "cond"
+  | "sem"
+  | "barrier"
+  | "queue"
+  | "group";
 
 /** What each kind is on the library's side. */
 export interface Kinds {
@@ -54,6 +61,20 @@ export interface Kinds {
   token: aio.Token<unknown>;
   /** A context. */
   ctx: aio.Context;
+  /** A lock. */
+  lock: aio.Lock;
+  /** An event. */
+  event: aio.Event;
+  /** A condition. */
+  cond: aio.Condition;
+  /** A semaphore, bounded or not. */
+  sem: aio.Semaphore;
+  /** A barrier. */
+  barrier: aio.Barrier;
+  /** A queue of any order. */
+  queue: aio.Queue<unknown>;
+  /** A task group. */
+  group: aio.TaskGroup;
 }
 
 // Reported when an object is collected, at a moment no two runtimes share.
@@ -64,6 +85,8 @@ export class World {
   readonly trace: string[] = [];
   readonly names: Map<string, { kind: Kind; value: unknown }> = new Map();
   readonly starts: Map<string, number> = new Map();
+  /** Counters that conditions look at. */
+  readonly cells: Map<string, number> = new Map();
   readonly vars: Record<string, aio.ContextVar<unknown>> = {
     v: new aio.ContextVar<unknown>("v", { default: "default" }),
     w: new aio.ContextVar<unknown>("w"),

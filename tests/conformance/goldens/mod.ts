@@ -1,28 +1,44 @@
 /** All goldens: scenarios and the traces that CPython gave for them. */
 import { readdirSync, readFileSync } from "node:fs";
 import type { Mode, Scenario, Trace } from "../types.ts";
+import barriers from "./barriers.ts";
 import cancellation from "./cancellation.ts";
+import conditions from "./conditions.ts";
 import contexts from "./contexts.ts";
 import eager from "./eager.ts";
+import events from "./events.ts";
 import futures from "./futures.ts";
 import gather from "./gather.ts";
+import locks from "./locks.ts";
 import loop from "./loop.ts";
+import queues from "./queues.ts";
 import runners from "./runners.ts";
+import semaphores from "./semaphores.ts";
 import shield from "./shield.ts";
+import staggered from "./staggered.ts";
+import taskgroups from "./taskgroups.ts";
 import tasks from "./tasks.ts";
 import timeouts from "./timeouts.ts";
 import wait from "./wait.ts";
 
 /** The hand-written scenarios by group. */
 export const GROUPS: Record<string, Scenario[]> = {
+  barriers,
   cancellation,
+  conditions,
   contexts,
   eager,
+  events,
   futures,
   gather,
+  locks,
   loop,
+  queues,
   runners,
+  semaphores,
   shield,
+  staggered,
+  taskgroups,
   tasks,
   timeouts,
   wait,

@@ -7,6 +7,9 @@ import logging
 import sys
 import warnings
 
+import group_ops
+import lock_ops
+import queue_ops
 from aws import spelled
 from ops import SYNC, state
 from vloop import VirtualLoop, make_deterministic

@@ -163,12 +163,17 @@ def spawn(w, name, body, options={}):
     coro = spelled(w, name, body)
     if coro is None:
         return
+    kwargs = task_options(w, name, options)
+    w.put(name, "task", w.loop.create_task(coro, **kwargs))
+
+
+def task_options(w, name, options):
     kwargs = context_option(w, options)
     if options.get("name", "") is not None:
         kwargs["name"] = options.get("name", name)
     if "eager" in options:
         kwargs["eager_start"] = options["eager"]
-    w.put(name, "task", w.loop.create_task(coro, **kwargs))
+    return kwargs
 
 
 @op

@@ -4,7 +4,7 @@ import asyncio
 import heapq
 import inspect
 import itertools
-from asyncio import runners, tasks
+from asyncio import runners, staggered, taskgroups, tasks
 
 
 class OrderedTimer(asyncio.TimerHandle):
@@ -31,8 +31,14 @@ class OrderedSet(dict):
     def __init__(self, items=()):
         super().__init__((item, None) for item in items)
 
+    def add(self, item):
+        self[item] = None
+
     def remove(self, item):
         del self[item]
+
+    def discard(self, item):
+        self.pop(item, None)
 
 
 class VirtualSelector:
@@ -94,8 +100,10 @@ plain_all_tasks = tasks.all_tasks
 
 
 def make_deterministic():
-    """Gives the two places that iterate over sets of addresses an order."""
+    """Gives the places that iterate over sets of addresses an order."""
     tasks.all_tasks = runners.tasks.all_tasks = all_tasks_in_order
+    # A name of the module's hides the builtin of that name.
+    taskgroups.set = staggered.set = OrderedSet
     iterator = getattr(tasks, "_AsCompletedIterator", None)
     if iterator is None:
         return

@@ -21,8 +21,14 @@ ERRORS = {
     "TimeoutError": TimeoutError,
     "CancelledError": asyncio.CancelledError,
     "InvalidStateError": asyncio.InvalidStateError,
+    "BrokenBarrierError": asyncio.BrokenBarrierError,
+    "QueueEmpty": asyncio.QueueEmpty,
+    "QueueFull": asyncio.QueueFull,
+    "QueueShutDown": asyncio.QueueShutDown,
     "KeyboardInterrupt": KeyboardInterrupt,
     "SystemExit": SystemExit,
+    "ExceptionGroup": ExceptionGroup,
+    "BaseExceptionGroup": BaseExceptionGroup,
     "Exception": Exception,
     "BaseException": BaseException,
 }
@@ -52,6 +58,7 @@ class World:
         self.labels = {}
         self.kept = []
         self.starts = {}
+        self.cells = {}
         self.steps = 0
         self.dead = False
         self.loop = None
