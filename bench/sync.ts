@@ -65,15 +65,20 @@ function* lock(n: number, watch: Watch): Coro<number> {
 function* limit(n: number, watch: Watch): Coro<number> {
   const semaphore = new Semaphore(LIMIT);
   let active = 0;
-  watch.start();
-  const jobs = Array.from({ length: n }, (_, i) =>
-    semaphore.with(function* () {
+  function* job(i: number): Coro<number> {
+    yield* semaphore.acquire();
+    try {
       active++;
       yield* sleep(0);
       const right = active <= LIMIT;
       active--;
       return right ? i : 0;
-    }));
+    } finally {
+      semaphore.release();
+    }
+  }
+  watch.start();
+  const jobs = Array.from({ length: n }, (_, i) => job(i));
   let sum = 0;
   for (const i of yield* gather(jobs)) sum += i;
   watch.stop();
@@ -208,15 +213,20 @@ async function lockAsync(n: number, watch: Watch): Promise<number> {
 async function limitAsync(n: number, watch: Watch): Promise<number> {
   const semaphore = new Semaphore(LIMIT);
   let active = 0;
-  watch.start();
-  const jobs = Array.from({ length: n }, (_, i) =>
-    semaphore.with(async () => {
+  const job = coroutine(async (i: number) => {
+    await semaphore.acquire();
+    try {
       active++;
       await sleep(0);
       const right = active <= LIMIT;
       active--;
       return right ? i : 0;
-    }));
+    } finally {
+      semaphore.release();
+    }
+  });
+  watch.start();
+  const jobs = Array.from({ length: n }, (_, i) => job(i));
   let sum = 0;
   for (const i of await gather(jobs)) sum += i;
   watch.stop();
