@@ -3,7 +3,13 @@
 import { hostClock } from "./clock.ts";
 import { asyncHooksContext, enteringHop } from "./context.ts";
 import { type AsyncHooksModule, builtin, host } from "./host.ts";
+import { bunPipes } from "./bun_pipes.ts";
+import { bunProcesses } from "./bun_processes.ts";
 import { bunSignals } from "./bun_signals.ts";
+import { bunSockets } from "./bun_sockets.ts";
+import { nodeDatagrams } from "./node_datagrams.ts";
+import { nodeDns } from "./dns.ts";
+import { nodeTls } from "./tls.ts";
 import type { Platform } from "./types.ts";
 
 /** Makes the platform for Bun. */
@@ -25,5 +31,11 @@ export function bunPlatform(): Platform {
       env: (name) => process.env[name],
     },
     signals: bunSignals(),
+    sockets: bunSockets(),
+    datagrams: nodeDatagrams(),
+    dns: nodeDns(),
+    tls: nodeTls(),
+    pipes: bunPipes(),
+    processes: bunProcesses(),
   };
 }

@@ -8,7 +8,13 @@
 import { hostClock } from "./clock.ts";
 import { asyncHooksContext, enteringHop, promiseHop } from "./context.ts";
 import { type AsyncHooksModule, builtin, host } from "./host.ts";
+import { nodeDatagrams } from "./node_datagrams.ts";
+import { denoPipes } from "./deno_pipes.ts";
+import { denoProcesses } from "./deno_processes.ts";
 import { denoSignals } from "./deno_signals.ts";
+import { denoSockets } from "./deno_sockets.ts";
+import { nodeDns } from "./dns.ts";
+import { nodeTls } from "./tls.ts";
 import type { ContextStore, Platform } from "./types.ts";
 
 /** Deno's own way to read and set the async context; not a public API. */
@@ -126,5 +132,11 @@ export function denoPlatform(): Platform {
       },
     },
     signals: denoSignals(),
+    sockets: denoSockets(),
+    datagrams: nodeDatagrams(),
+    dns: nodeDns(),
+    tls: nodeTls(),
+    pipes: denoPipes(),
+    processes: denoProcesses(),
   };
 }

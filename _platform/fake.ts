@@ -4,6 +4,7 @@
  */
 
 import { fakeSignals } from "./fake_signals.ts";
+import { fakeSockets } from "./fake_sockets.ts";
 import { platform as real } from "./mod.ts";
 import type { Clock, Platform } from "./types.ts";
 
@@ -79,5 +80,11 @@ export function fakePlatform(options: FakeOptions = {}): FakePlatform {
       env: (name) => options.env?.[name],
     },
     signals: fakeSignals(),
+    sockets: fakeSockets(real.clock.immediate),
+    datagrams: real.datagrams,
+    dns: real.dns,
+    tls: real.tls,
+    pipes: real.pipes,
+    processes: real.processes,
   };
 }

@@ -3,7 +3,13 @@
  * folder implements it in one file; nothing outside the folder names a runtime.
  */
 
+import type { Datagrams } from "./datagrams.ts";
+import type { Dns } from "./dns.ts";
+import type { Pipes } from "./pipes.ts";
+import type { Processes } from "./processes.ts";
 import type { Signals } from "./signals.ts";
+import type { StreamSockets } from "./sockets.ts";
+import type { Tls } from "./tls_types.ts";
 
 /** The names of the runtimes that have an adapter. */
 export type RuntimeName = "deno" | "bun" | "node" | "web" | "fake";
@@ -69,4 +75,10 @@ export interface Platform {
   readonly context: HostContext;
   readonly os: OsFacts;
   readonly signals: Signals;
+  readonly sockets: StreamSockets;
+  readonly datagrams: Datagrams;
+  readonly dns: Dns;
+  readonly tls: Tls;
+  readonly pipes: Pipes;
+  readonly processes: Processes;
 }

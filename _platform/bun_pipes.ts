@@ -1,0 +1,173 @@
+/**
+ * Pipes on Bun: its streams and sinks, which wait for a descriptor without a
+ * thread; regular files through node:fs.
+ */
+
+import { host } from "./host.ts";
+import {
+  canBeWaitedFor,
+  closeFd,
+  FdSink,
+  FdSource,
+  openFile,
+} from "./node_pipes.ts";
+import { named, nameOf } from "./pipe_files.ts";
+import {
+  FileReadSource,
+  FileSink,
+  StreamSink,
+  streamSource,
+} from "./pipe_streams.ts";
+import type {
+  Pipes,
+  PipeSource,
+  PipeTarget,
+  ReadPipe,
+  WritePipe,
+} from "./pipes.ts";
+import { PulledPipe, type PullSource } from "./pulled_pipe.ts";
+import { PushedPipe, type PushSink } from "./pushed_pipe.ts";
+import { systemError } from "./socket_errors.ts";
+
+/** What Bun writes to a descriptor with. */
+export interface BunSink {
+  write(data: Uint8Array): number | Promise<number>;
+  flush(): number | Promise<number>;
+  end(): number | Promise<number>;
+  ref(): void;
+  unref(): void;
+}
+
+interface BunFiles {
+  file(fd: number): {
+    stream(): ReadableStream<Uint8Array>;
+    writer(): BunSink;
+  };
+}
+
+/** A sink of Bun's to be written. */
+export class BunPipeSink implements PushSink {
+  readonly #sink: BunSink;
+  readonly #fd: number;
+
+  /**
+   * Makes a sink.
+   *
+   * @param sink Bun's.
+   * @param fd The descriptor to close at the end; -1 where that is not ours to do.
+   */
+  constructor(sink: BunSink, fd: number = -1) {
+    this.#sink = sink;
+    this.#fd = fd;
+  }
+
+  push(data: Uint8Array): Promise<void> | number {
+    const written = this.#sink.write(data);
+    const flushed = this.#sink.flush();
+    if (typeof written === "number" && typeof flushed === "number") {
+      return data.length;
+    }
+    // Each of them is rejected where the other side is gone.
+    return Promise.all([written, flushed]).then(ignore);
+  }
+
+  close(): Promise<void> | void {
+    const ended = this.#sink.end();
+    if (typeof ended === "number") return this.#close();
+    const close = () => this.#close();
+    return ended.then(close, close);
+  }
+
+  abort(): Promise<void> | void {
+    // A write that waits would keep the process alive for its reader's sake.
+    this.#sink.unref();
+    return this.close();
+  }
+
+  #close(): void {
+    if (this.#fd > 2) closeFd(this.#fd);
+  }
+
+  ref(): void {
+    this.#sink.ref();
+  }
+
+  unref(): void {
+    this.#sink.unref();
+  }
+}
+
+/** A stream of Bun's on a descriptor of ours. */
+class FdStreamSource implements PullSource {
+  readonly #source: PullSource;
+  readonly #fd: number;
+
+  constructor(stream: ReadableStream<Uint8Array>, fd: number) {
+    this.#source = streamSource(stream);
+    this.#fd = fd;
+  }
+
+  pull(borrows: boolean): Promise<Uint8Array | null> {
+    return this.#source.pull(borrows);
+  }
+
+  async close(): Promise<void> {
+    try {
+      await this.#source.close();
+    } finally {
+      if (this.#fd > 2) closeFd(this.#fd);
+    }
+  }
+}
+
+/** Makes the pipes of Bun. */
+export function bunPipes(): Pipes {
+  const bun = host.Bun as unknown as BunFiles;
+
+  async function openRead(from: PipeSource): Promise<ReadPipe> {
+    if (from instanceof ReadableStream) {
+      return new PulledPipe(streamSource(from), "the stream");
+    }
+    const what = named(from, "read");
+    const name = nameOf(what);
+    if ("file" in what) {
+      return new PulledPipe(new FileReadSource(what.file), name);
+    }
+    try {
+      const fd = "fd" in what ? what.fd : await openFile(what.path, "r");
+      return canBeWaitedFor(fd)
+        ? new PulledPipe(
+          new FdStreamSource(bun.file(fd).stream(), fd),
+          name,
+          true,
+        )
+        : new PulledPipe(new FdSource(fd), name);
+    } catch (error) {
+      throw systemError(`Cannot open ${name} to read it`, error);
+    }
+  }
+
+  async function openWrite(to: PipeTarget): Promise<WritePipe> {
+    if (to instanceof WritableStream) {
+      return new PushedPipe(new StreamSink(to), "the stream");
+    }
+    const what = named(to, "write");
+    const name = nameOf(what);
+    if ("file" in what) return new PushedPipe(new FileSink(what.file), name);
+    try {
+      const fd = "fd" in what ? what.fd : await openFile(what.path, "w");
+      return new PushedPipe(
+        canBeWaitedFor(fd)
+          ? new BunPipeSink(bun.file(fd).writer(), fd)
+          : new FdSink(fd),
+        name,
+      );
+    } catch (error) {
+      throw systemError(`Cannot open ${name} to write it`, error);
+    }
+  }
+
+  return { openRead, openWrite };
+}
+
+function ignore(): void {}

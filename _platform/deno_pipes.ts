@@ -1,0 +1,125 @@
+/**
+ * Pipes on Deno. The standard streams need no permission, and neither does what a
+ * program has opened itself. A descriptor that was passed on goes through node:net;
+ * a FIFO that is opened by its path is read and written by Deno's threads, so that
+ * a read that waits when it is closed ends with the next bytes only.
+ */
+
+import { host } from "./host.ts";
+import {
+  canBeWaitedFor,
+  FdSink,
+  FdSource,
+  NodeSink,
+  NodeSource,
+  socketOf,
+} from "./node_pipes.ts";
+import { type Named, named, nameOf } from "./pipe_files.ts";
+import {
+  FileReadSource,
+  FileSink,
+  StreamSink,
+  streamSource,
+} from "./pipe_streams.ts";
+import type {
+  HostFile,
+  Pipes,
+  PipeSource,
+  PipeTarget,
+  ReadPipe,
+  WritePipe,
+} from "./pipes.ts";
+import { PulledPipe, type PullSource } from "./pulled_pipe.ts";
+import { PushedPipe, type PushSink } from "./pushed_pipe.ts";
+import { codeOf, systemError } from "./socket_errors.ts";
+
+interface DenoFiles {
+  readonly stdin: HostFile;
+  readonly stdout: HostFile;
+  readonly stderr: HostFile;
+  open(path: string, options: object): Promise<HostFile>;
+}
+
+/** Makes the pipes of Deno. */
+export function denoPipes(): Pipes {
+  const deno = host.Deno as unknown as DenoFiles;
+
+  async function open(what: Named, options: object): Promise<HostFile | null> {
+    if ("file" in what) return what.file;
+    if ("path" in what) return await deno.open(what.path, options);
+    return null;
+  }
+
+  function standard(fd: number): HostFile | undefined {
+    return [deno.stdin, deno.stdout, deno.stderr][fd];
+  }
+
+  function fdSource(fd: number): PullSource {
+    const file = standard(fd);
+    if (file?.read !== undefined) return new FileReadSource(file);
+    if (!canBeWaitedFor(fd)) return new FdSource(fd);
+    try {
+      return new NodeSource(socketOf(fd, true));
+    } catch (error) {
+      // One that node:fs has opened is not let go to node:net.
+      if (codeOf(error) === "EEXIST") return new FdSource(fd);
+      throw error;
+    }
+  }
+
+  function fdSink(fd: number): PushSink {
+    const file = standard(fd);
+    if (file?.write !== undefined) return new FileSink(file);
+    if (!canBeWaitedFor(fd)) return new FdSink(fd);
+    try {
+      return new NodeSink(socketOf(fd, false));
+    } catch (error) {
+      if (codeOf(error) === "EEXIST") return new FdSink(fd);
+      throw error;
+    }
+  }
+
+  async function openRead(from: PipeSource): Promise<ReadPipe> {
+    if (from instanceof ReadableStream) {
+      return new PulledPipe(streamSource(from), "the stream");
+    }
+    const what = named(from, "read");
+    const name = nameOf(what);
+    try {
+      const file = await open(what, { read: true });
+      return new PulledPipe(
+        file === null
+          ? fdSource((what as { fd: number }).fd)
+          : new FileReadSource(file),
+        name,
+      );
+    } catch (error) {
+      throw systemError(`Cannot open ${name} to read it`, error);
+    }
+  }
+
+  async function openWrite(to: PipeTarget): Promise<WritePipe> {
+    if (to instanceof WritableStream) {
+      return new PushedPipe(new StreamSink(to), "the stream");
+    }
+    const what = named(to, "write");
+    const name = nameOf(what);
+    try {
+      const file = await open(what, {
+        write: true,
+        create: true,
+        truncate: true,
+      });
+      return new PushedPipe(
+        file === null
+          ? fdSink((what as { fd: number }).fd)
+          : new FileSink(file),
+        name,
+      );
+    } catch (error) {
+      throw systemError(`Cannot open ${name} to write it`, error);
+    }
+  }
+
+  return { openRead, openWrite };
+}
