@@ -5,6 +5,7 @@ import type { AbstractEventLoop } from "./events.ts";
 import type { Future } from "./futures.ts";
 import { inline } from "./_inline.ts";
 import { warn } from "./log.ts";
+import { madeAt } from "./_made.ts";
 import type { BaseProtocol } from "./protocols.ts";
 import { NOT_YET, QuickCall } from "./_quick_call.ts";
 import { StreamReader } from "./_stream_reader.ts";
@@ -40,14 +41,14 @@ export interface WriterProtocol extends BaseProtocol {
 }
 
 /** The loop's method that upgrades a connection. */
-interface TlsLoop extends AbstractEventLoop {
+type TlsLoop = AbstractEventLoop & {
   startTls(
     transport: WriteTransport,
     protocol: BaseProtocol,
     sslcontext: unknown,
     options: StartTlsOptions & { serverSide: boolean },
   ): PromiseLike<Transport>;
-}
+};
 
 /**
  * Writes to a stream of bytes. `openConnection` and `startServer` make them.
@@ -246,7 +247,7 @@ const forgotten = new FinalizationRegistry<Held>(({ transport, loop }) => {
   }
   transport.close();
   warn(
-    `unclosed <StreamWriter transport=${transport}>`,
+    `unclosed <StreamWriter transport=${transport}>${madeAt(transport)}`,
     "ResourceWarning",
   );
 });

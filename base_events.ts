@@ -1,632 +1,492 @@
 /**
- * The loop core: what every loop of every platform shares.
+ * The loop that all others extend: callbacks, timers, futures, tasks, executors, and
+ * what can be said of connections, servers and names without knowing the platform.
  *
  * @module
  */
 
-import { platform as host } from "./_platform/mod.ts";
-import type { Platform } from "./_platform/types.ts";
-import type { Awaitable, Coro, TaskOptions } from "./coroutines.ts";
+import type { DatagramSocket } from "./_platform/datagrams.ts";
+import type { ReadPipe, WritePipe } from "./_platform/pipes.ts";
+import type { SocketAddress, StreamSocket } from "./_platform/sockets.ts";
+import { connectAcceptedSocket, createConnection } from "./_connecting.ts";
+import { type Coro, Coroutine } from "./coroutines.ts";
+import { createDatagramEndpoint } from "./_datagram_endpoint.ts";
+import { registerDefaultLoop } from "./events.ts";
+import { NotImplementedError } from "./exceptions.ts";
+import type { Future } from "./futures.ts";
+import { LoopServices } from "./_loop_services.ts";
+import { getAddrInfo, getNameInfo } from "./_names.ts";
+import type {
+  AcceptedOptions,
+  AddrInfo,
+  AddrInfoOptions,
+  ConnectionOptions,
+  DatagramEndpointOptions,
+  FileSource,
+  HostPort,
+  NameInfoFlag,
+  ProtocolFactory,
+  SendFileOptions,
+  ServerOptions,
+  SocketTransportOptions,
+  SslTransportOptions,
+  UpgradeOptions,
+} from "./_net_types.ts";
+import { _PipeTransport } from "./_pipe_transport.ts";
+import type { BaseProtocol, SubprocessProtocol } from "./protocols.ts";
+import { sendFile } from "./_send_file.ts";
+import { sockSendFile } from "./_sock_send_file.ts";
+import type { Server } from "./_server.ts";
+import type { Socket } from "./_socket.ts";
+import { createServer } from "./_serving.ts";
+import { startTls } from "./_upgrading.ts";
+import type { SSLContext } from "./_ssl_context.ts";
 import {
-  type AnyCoroutine,
-  Coroutine,
-  isCoroutine,
-  isCoroutineFunction,
-} from "./coroutines.ts";
-import {
-  _getRunningLoop,
-  _setRunningLoop,
-  AbstractEventLoop,
-  type Callback,
-  type ExceptionContext,
-  type ExceptionHandler,
-  type Executor,
-  Handle,
-  isExit,
-  registerDefaultLoop,
-  type Runnable,
-  type TaskFactory,
-  TimerHandle,
-} from "./events.ts";
-import { captureCancelStacks, realCancellation } from "./_base_exceptions.ts";
-import { RuntimeError, TimeoutError } from "./exceptions.ts";
-import { formatFrames, shortRepr, type StackFrame } from "./format_helpers.ts";
-import { Future, wrapFuture } from "./futures.ts";
-import { isFuture } from "./base_futures.ts";
-import { logger } from "./log.ts";
-import { reportLost } from "./_lost.ts";
-import { LoopDriver } from "./_driver.ts";
-import { ensureFuture, gather, Task } from "./tasks.ts";
-import type { StepOwner } from "./_state.ts";
-import { timeout as timeoutBlock } from "./timeouts.ts";
+  connectReadPipe,
+  connectWritePipe,
+  type GivenSource,
+  type GivenTarget,
+  makeSubprocessTransport,
+  subprocessExec,
+  subprocessShell,
+  type SubprocessStart,
+} from "./_subprocesses.ts";
+import type { SubprocessArgs, SubprocessOptions } from "./_subprocess_types.ts";
+import type {
+  BaseTransport,
+  DatagramTransport,
+  ExtraInfo,
+  ReadTransport,
+  SubprocessTransport,
+  Transport,
+  WriteTransport,
+} from "./transports.ts";
+
+export type { LoopOptions } from "./_loop_core.ts";
+export { registerDefaultExecutor } from "./_loop_services.ts";
+export { GaiError } from "./_names.ts";
+export type {
+  AcceptedOptions,
+  AddrInfo,
+  AddrInfoFlag,
+  AddrInfoOptions,
+  ConnectionOptions,
+  DatagramEndpointOptions,
+  FileSource,
+  HostPort,
+  NameInfoFlag,
+  ProtocolFactory,
+  ReadableFile,
+  SendFileOptions,
+  ServerOptions,
+  SocketAddress,
+  SocketFamily,
+  SocketKind,
+  TlsTimeouts,
+  UpgradeOptions,
+} from "./_net_types.ts";
+export { Server } from "./_server.ts";
 
 /** The longest that a loop sleeps in one go, in seconds: a day. */
 export const MAXIMUM_SELECT_TIMEOUT: number = 24 * 3600;
 
-/** Options of a {@linkcode BaseEventLoop}. */
-export interface LoopOptions {
-  /**
-   * Clock, wake-ups and operating system; the runtime's unless given.
-   *
-   * @internal
-   */
-  platform?: Platform | undefined;
-}
-
-/** Makes the default executor when it is first needed, from the layer above. */
-let executorFactory: (() => Executor) | null = null;
-
 /**
- * Names the default executor of this platform, from the layer above.
- *
- * @internal
+ * An event loop that has no sockets or pipes of its own: the platform's loops
+ * extend it.
  */
-export function registerDefaultExecutor(factory: () => Executor): void {
-  executorFactory = factory;
-}
-
-/**
- * An event loop without I/O: callbacks, timers, futures, tasks. The loops with
- * sockets and pipes extend it.
- */
-export class BaseEventLoop extends AbstractEventLoop {
-  /** How long a callback may take before debug mode reports it, in seconds. */
-  slowCallbackDuration = 0.1;
-  /** @internal */
-  readonly _platform: Platform;
-  /**
-   * The async generators that run on it.
-   *
-   * @internal
-   */
-  readonly _asyncgens: Set<AsyncGenerator<unknown, unknown, unknown>> =
-    new Set();
-  readonly #driver: LoopDriver;
-  /** The options of a plain future or task: one object for all of them. */
-  readonly #noOptions = { loop: this };
-  #closed = false;
-  #debug: boolean;
-  #taskFactory: TaskFactory | null = null;
-  #exceptionHandler: ExceptionHandler | null = null;
-  #executor: Executor | null = null;
-  #executorShutdown = false;
-  #asyncgensShutdown = false;
+export class BaseEventLoop extends LoopServices {
+  // Names
 
   /**
-   * Makes a loop that is not running yet.
+   * Looks a host up.
    *
-   * @param options `platform`: what it runs on; for tests.
-   */
-  constructor(options?: LoopOptions) {
-    super();
-    this._platform = options?.platform ?? host;
-    this.#driver = new LoopDriver(this, this._platform);
-    this.#debug = debugFromEnvironment(this._platform);
-  }
-
-  /** Shows its state. */
-  override toString(): string {
-    return `<${this.constructor.name} running=${this.isRunning()} ` +
-      `closed=${this.#closed} debug=${this.#debug}>`;
-  }
-
-  // Running
-
-  /**
-   * Runs until {@linkcode BaseEventLoop.stop} is called; if that was called
-   * before, for one iteration.
+   * @param host A name or a numeric host; null for this machine, or, with
+   * AI_PASSIVE, for all its interfaces.
+   * @param port A port, or the name of a well-known service; null for 0.
+   * @param options See {@linkcode AddrInfoOptions}.
+   * @returns The ways to reach it, as `[family, type, proto, canonName, address]`.
+   * @throws GaiError If there is none.
    *
-   * @returns A promise that settles when the loop has stopped.
-   * @throws RuntimeError When it is closed, or a loop runs already.
-   */
-  // deno-lint-ignore require-await
-  override async runForever(): Promise<void> {
-    this.#checkClosed();
-    this.#checkRunning();
-    _setRunningLoop(this);
-    // One loop runs at a time, so its mode is the thread's.
-    captureCancelStacks(this.#debug);
-    return this.#driver.run(() => {
-      if (_getRunningLoop() === this) _setRunningLoop(null);
-    });
-  }
-
-  /**
-   * Runs until an awaitable is done.
+   * @example
+   * ```ts
+   * import { getRunningLoop, run } from "@x/asyncio";
    *
-   * @param future The awaitable; a coroutine becomes a task.
-   * @returns Its result.
-   * @throws RuntimeError When the loop is stopped before.
+   * await run(async () => {
+   *   const loop = getRunningLoop();
+   *   const found = await loop.getAddrInfo("127.0.0.1", 80, { type: "stream" });
+   *   console.log(found); // [["inet", "stream", 6, "", ["127.0.0.1", 80]]]
+   * });
+   * ```
    */
-  override async runUntilComplete<T>(future: Awaitable<T>): Promise<T> {
-    this.#checkClosed();
-    this.#checkRunning();
-    const made = !isFuture(future);
-    const awaited = ensureFuture(future, { loop: this }) as Future<T>;
-    const stop = (done: Future<T>) => {
-      // An exit leaves the loop by itself.
-      if (!done.cancelled() && isExit(done.exception())) return;
-      done.getLoop().stop();
-    };
-    awaited.addDoneCallback(stop);
-    try {
-      await this.runForever();
-    } catch (error) {
-      // The error that ended the run is the one to report.
-      if (made && awaited.done()) awaited._seen();
-      throw error;
-    } finally {
-      awaited.removeDoneCallback(stop);
-    }
-    if (!awaited.done()) {
-      throw new RuntimeError("Event loop stopped before Future completed.");
-    }
-    if (awaited.cancelled()) {
-      throw realCancellation(awaited._makeCancelledError());
-    }
-    return awaited.result();
-  }
-
-  /** Ends the run after the current iteration. */
-  override stop(): void {
-    this.#driver.stop();
-  }
-
-  /** Whether it runs. */
-  override isRunning(): boolean {
-    return this.#driver.running;
-  }
-
-  /** Whether it was closed. */
-  override isClosed(): boolean {
-    return this.#closed;
-  }
-
-  /**
-   * Drops what is scheduled. Errors of futures that nobody looked at are reported
-   * now.
-   *
-   * @throws RuntimeError While it runs.
-   */
-  override close(): void {
-    if (this.isRunning()) {
-      throw new RuntimeError("Cannot close a running event loop");
-    }
-    if (this.#closed) return;
-    this.#closed = true;
-    this.#driver.clear();
-    this.#executorShutdown = true;
-    const executor = this.#executor;
-    this.#executor = null;
-    if (executor !== null) void executor.shutdown({ wait: false });
-    reportLost(this);
-  }
-
-  #checkClosed(): void {
-    if (this.#closed) throw new RuntimeError("Event loop is closed");
-  }
-
-  #checkRunning(): void {
-    if (this.isRunning()) {
-      throw new RuntimeError("This event loop is already running");
-    }
-    if (_getRunningLoop() !== null) {
-      throw new RuntimeError(
-        "Cannot run the event loop while another loop is running",
-      );
-    }
-  }
-
-  // Callbacks
-
-  /**
-   * Calls a function in the next iteration, in a copy of the current context.
-   *
-   * @param callback The function.
-   * @param args What it is called with.
-   * @returns A handle to cancel it.
-   */
-  override callSoon<A extends unknown[]>(
-    callback: Callback<A>,
-    ...args: A
-  ): Handle {
-    this.#checkClosed();
-    checkCallback(callback, "callSoon");
-    const handle = new Handle(callback as Callback, args, this);
-    this.#driver.push(handle);
-    return handle;
-  }
-
-  /** As {@linkcode BaseEventLoop.callSoon}; it wakes an idle loop in any case. */
-  override callSoonThreadsafe<A extends unknown[]>(
-    callback: Callback<A>,
-    ...args: A
-  ): Handle {
-    this.#checkClosed();
-    checkCallback(callback, "callSoonThreadsafe");
-    const handle = new Handle(callback as Callback, args, this);
-    this.#driver.push(handle);
-    return handle;
-  }
-
-  /**
-   * Calls a function after a delay.
-   *
-   * @param delay Seconds; negative ones count as past.
-   * @param callback The function.
-   * @param args What it is called with.
-   * @returns A handle to cancel it.
-   */
-  override callLater<A extends unknown[]>(
-    delay: number,
-    callback: Callback<A>,
-    ...args: A
-  ): TimerHandle {
-    checkTime(delay, "delay");
-    checkCallback(callback, "callLater");
-    return this.#schedule(this.time() + delay, callback as Callback, args);
-  }
-
-  /**
-   * Calls a function at a time of {@linkcode BaseEventLoop.time}.
-   *
-   * @param when Seconds.
-   * @param callback The function.
-   * @param args What it is called with.
-   * @returns A handle to cancel it.
-   */
-  override callAt<A extends unknown[]>(
-    when: number,
-    callback: Callback<A>,
-    ...args: A
-  ): TimerHandle {
-    checkTime(when, "when");
-    checkCallback(callback, "callAt");
-    return this.#schedule(when, callback as Callback, args);
-  }
-
-  #schedule(
-    when: number,
-    callback: Callback,
-    args: readonly unknown[],
-  ): TimerHandle {
-    this.#checkClosed();
-    const timer = new TimerHandle(when, callback, args, this);
-    this.#driver.schedule(timer);
-    return timer;
-  }
-
-  /** The loop's clock, in seconds. */
-  override time(): number {
-    return this._platform.clock.now();
-  }
-
-  /** @internal */
-  override _push(runnable: Runnable): void {
-    if (this.#closed) throw new RuntimeError("Event loop is closed");
-    this.#driver.push(runnable);
-  }
-
-  /** @internal */
-  override _addTimer(timer: TimerHandle): void {
-    this.#checkClosed();
-    this.#driver.schedule(timer);
-  }
-
-  /** @internal */
-  override _timerHandleCancelled(handle: TimerHandle): void {
-    this.#driver.timers.noteCancelled(handle);
-  }
-
-  /** @internal */
-  override _openStep(owner: StepOwner): void {
-    this.#driver.openStep(owner);
-  }
-
-  /** @internal */
-  override _closeStep(owner: StepOwner): void {
-    this.#driver.closeStep(owner);
-  }
-
-  /** @internal */
-  override _fatal(error: unknown): void {
-    this.#driver.fail(error);
-  }
-
-  // Futures and tasks
-
-  /** Makes a future of this loop. */
-  override createFuture<T>(): Future<T> {
-    return new Future<T>(this.#noOptions);
-  }
-
-  /**
-   * Makes a task of this loop.
-   *
-   * @param coro What it runs.
-   * @param options See {@linkcode TaskOptions}.
-   * @returns The task.
-   */
-  override createTask<T>(
-    coro: AnyCoroutine<T>,
-    options?: TaskOptions,
-  ): Task<T> {
-    this.#checkClosed();
-    if (this.#taskFactory !== null) {
-      return this.#taskFactory(this, coro, options ?? {}) as Task<T>;
-    }
-    return new Task<T>(
-      coro,
-      options === undefined ? this.#noOptions : { ...options, loop: this },
-    );
-  }
-
-  /** Chooses what makes the loop's tasks; null for the Task class. */
-  override setTaskFactory(factory: TaskFactory | null): void {
-    if (factory !== null && typeof factory !== "function") {
-      throw new TypeError("task factory must be a callable or null");
-    }
-    this.#taskFactory = factory;
-  }
-
-  /** What makes the loop's tasks, or null for the Task class. */
-  override getTaskFactory(): TaskFactory | null {
-    return this.#taskFactory;
-  }
-
-  // Errors
-
-  /** Chooses who is told of errors that nobody can catch; null for the default. */
-  override setExceptionHandler(handler: ExceptionHandler | null): void {
-    if (handler !== null && typeof handler !== "function") {
-      throw new TypeError(
-        `A callable object or null is expected, got ${typeof handler}`,
-      );
-    }
-    this.#exceptionHandler = handler;
-  }
-
-  /** The handler that was set, or null. */
-  override getExceptionHandler(): ExceptionHandler | null {
-    return this.#exceptionHandler;
-  }
-
-  /** Logs an error that nobody can catch, with all that is known of it. */
-  override defaultExceptionHandler(context: ExceptionContext): void {
-    const lines = [context.message || "Unhandled exception in event loop"];
-    const { current } = this.#driver;
-    if (
-      context.sourceTraceback === undefined && current instanceof Handle &&
-      current._sourceTraceback !== null
-    ) context = { ...context, handleTraceback: current._sourceTraceback };
-    for (const key of Object.keys(context).sort()) {
-      if (key === "message" || key === "exception") continue;
-      const value = context[key];
-      if (key.endsWith("Traceback")) {
-        const what = key === "sourceTraceback"
-          ? "Object created at (most recent call last):"
-          : "Handle created at (most recent call last):";
-        lines.push(`${key}: ${what}`);
-        lines.push(formatFrames(value as readonly StackFrame[]));
-      } else lines.push(`${key}: ${shortRepr(value)}`);
-    }
-    logger.error(lines.join("\n"), { exc: context.exception });
-  }
-
-  /** Tells the handler of an error that nobody can catch. It never throws. */
-  override callExceptionHandler(context: ExceptionContext): void {
-    const handler = this.#exceptionHandler;
-    try {
-      if (handler === null) this.defaultExceptionHandler(context);
-      else this.#watchHandler(callInContext(this, handler, context), context);
-    } catch (error) {
-      if (isExit(error)) throw error;
-      if (handler === null) {
-        logger.error("Exception in default exception handler", { exc: error });
-        return;
-      }
-      this.#handlerFailed(error, context);
-    }
-  }
-
-  #handlerFailed(error: unknown, context: ExceptionContext): void {
-    try {
-      this.defaultExceptionHandler({
-        message: "Unhandled error in exception handler",
-        exception: error,
-        context,
-      });
-    } catch (second) {
-      if (isExit(second)) throw second;
-      logger.error(
-        "Exception in default exception handler while handling an " +
-          "unexpected error in custom exception handler",
-        { exc: second },
-      );
-    }
-  }
-
-  /** An async handler fails later, when nobody is there to catch it. */
-  #watchHandler(result: unknown, context: ExceptionContext): void {
-    if (!(result instanceof Promise)) return;
-    result.then(undefined, (error) => {
-      if (isExit(error)) this._fatal(error);
-      else this.#handlerFailed(error, context);
-    });
-  }
-
-  // Debug mode
-
-  /** Whether debug mode is on. */
-  override getDebug(): boolean {
-    return this.#debug;
-  }
-
-  /** Turns debug mode on or off. */
-  override setDebug(enabled: boolean): void {
-    this.#debug = enabled;
-    if (this.isRunning()) captureCancelStacks(enabled);
-  }
-
-  // Executors and async generators
-
-  /** Chooses the executor that `runInExecutor(null, …)` uses. */
-  override setDefaultExecutor(executor: Executor): void {
-    if (typeof (executor as Executor | null)?.submit !== "function") {
-      throw new TypeError(
-        "executor must be ThreadPoolExecutor instance or have its submit() " +
-          "method",
-      );
-    }
-    this.#executor = executor;
-  }
-
-  /**
-   * Runs a function in an executor.
-   *
-   * @param executor The executor, or null for the default one.
-   * @param func What the executor runs.
-   * @param args What it is called with.
-   * @returns A future of its result.
-   */
-  override runInExecutor<T>(
-    executor: Executor | null,
-    func: unknown,
-    ...args: unknown[]
-  ): Future<T> {
-    this.#checkClosed();
-    if (executor === null) {
-      if (this.#executorShutdown) {
-        throw new RuntimeError("Executor shutdown has been called");
-      }
-      if (this.#executor === null) {
-        if (executorFactory === null) {
-          throw new RuntimeError(
-            "Cannot run in the default executor: there is none; give one, or " +
-              "set one with setDefaultExecutor()",
-          );
-        }
-        this.#executor = executorFactory();
-      }
-      executor = this.#executor;
-    }
-    const submitted = executor.submit(func, ...args) as PromiseLike<T>;
-    return wrapFuture(submitted, { loop: this });
-  }
-
-  /**
-   * Ends the default executor and waits for it.
-   *
-   * @param timeout Seconds to wait at most; null for no limit.
-   */
-  override shutdownDefaultExecutor(
-    timeout: number | null = null,
-  ): Coroutine<void> {
-    return new Coroutine<void>(this.#endExecutor.bind(this) as never, [
-      timeout,
+  override getAddrInfo(
+    host: string | null,
+    port: number | string | null,
+    options?: AddrInfoOptions,
+  ): Coroutine<AddrInfo[]> {
+    return new Coroutine<AddrInfo[]>(getAddrInfo as never, [
+      this,
+      host,
+      port,
+      options ?? {},
     ]);
   }
 
-  *#endExecutor(timeout: number | null): Coro<void> {
-    this.#executorShutdown = true;
-    const executor = this.#executor;
-    if (executor === null) return;
-    const ended = Promise.resolve(executor.shutdown({ wait: true }));
-    try {
-      yield* timeoutBlock(timeout).with(function* () {
-        yield* wrapFuture(ended);
-      });
-    } catch (error) {
-      if (!(error instanceof TimeoutError)) throw error;
-      logger.warning(
-        "The executor did not finish joining its threads within " +
-          `${timeout} seconds.`,
-      );
-      void executor.shutdown({ wait: false });
-    }
-  }
-
-  /** Closes the async generators that are still open, and waits for that. */
-  override shutdownAsyncgens(): Coroutine<void> {
-    return new Coroutine<void>(this.#endAsyncgens.bind(this) as never);
-  }
-
-  *#endAsyncgens(): Coro<void> {
-    this.#asyncgensShutdown = true;
-    const open = [...this._asyncgens];
-    if (open.length === 0) return;
-    this._asyncgens.clear();
-    const closing = open.map((gen) =>
-      this.createTask(async () => void await gen.return(undefined))
+  /**
+   * Finds the names of an address.
+   *
+   * @param sockaddr A numeric host and a port.
+   * @param flags How; see {@linkcode NameInfoFlag}.
+   * @returns The host's name and the service's; numbers where there are none.
+   * @throws GaiError If the host is not numeric, or NI_NAMEREQD finds no name.
+   */
+  override getNameInfo(
+    sockaddr: SocketAddress,
+    flags?: readonly NameInfoFlag[],
+  ): Coroutine<[host: string, service: string]> {
+    return new Coroutine<[host: string, service: string]>(
+      getNameInfo as never,
+      [this, sockaddr, flags ?? []],
     );
-    yield* gather(closing, { returnExceptions: true });
-    closing.forEach((task, i) => {
-      if (task.cancelled() || !task._failed) return;
-      this.callExceptionHandler({
-        message: "an error occurred during closing of asynchronous generator " +
-          String(open[i]),
-        exception: task.exception(),
-        asyncgen: open[i],
-      });
-    });
+  }
+
+  // Connections
+
+  /**
+   * Connects to a TCP server.
+   *
+   * @param protocolFactory Makes the protocol.
+   * @param host A name or a numeric host.
+   * @param port Its port.
+   * @param options See {@linkcode ConnectionOptions}.
+   * @returns The transport and the protocol, once `connectionMade` was called.
+   * @throws OSError If no address can be connected to: the only error, or one that
+   * lists all. With `allErrors`, an ExceptionGroup of them.
+   */
+  override createConnection<P extends BaseProtocol>(
+    protocolFactory: ProtocolFactory<P>,
+    host?: string | null,
+    port?: number | string | null,
+    options?: ConnectionOptions,
+  ): Coroutine<[transport: Transport, protocol: P]> {
+    return new Coroutine<[transport: Transport, protocol: P]>(
+      createConnection as never,
+      [this, protocolFactory, host ?? null, port ?? null, options ?? {}],
+    );
   }
 
   /**
-   * Whether its async generators were shut down.
+   * Starts a TCP server.
    *
-   * @internal
+   * @param protocolFactory Makes a protocol for each connection. It, the protocol and
+   * all that they start run in a copy of the current context, one per connection.
+   * @param host Where to listen: a host, several, or null for all interfaces.
+   * @param port The port; 0 for any, the same for all hosts where that is possible.
+   * @param options See {@linkcode ServerOptions}.
+   * @returns The server.
+   * @throws OSError If it cannot listen there.
    */
-  get _asyncgensClosed(): boolean {
-    return this.#asyncgensShutdown;
-  }
-}
-
-/** Calls a handler in the context of what failed, where it has one. */
-function callInContext(
-  loop: AbstractEventLoop,
-  handler: ExceptionHandler,
-  context: ExceptionContext,
-): unknown {
-  const owner = context.task ?? context.future ?? context.handle;
-  const own = owner instanceof Task || owner instanceof Handle
-    ? owner.getContext()
-    : null;
-  return own === null || own._isEntered()
-    ? handler(loop, context)
-    : own.run(handler, loop, context);
-}
-
-function checkCallback(callback: unknown, method: string): void {
-  if (isCoroutine(callback) || isCoroutineFunction(callback)) {
-    throw new TypeError(
-      `coroutines cannot be used with ${method}(): make a task of it, with ` +
-        "createTask()",
+  override createServer(
+    protocolFactory: ProtocolFactory,
+    host?: string | readonly string[] | null,
+    port?: number | string | null,
+    options?: ServerOptions,
+  ): Coroutine<Server> {
+    return new Coroutine<Server>(
+      createServer as never,
+      [this, protocolFactory, host ?? null, port ?? null, options ?? {}],
     );
   }
-  if (typeof callback !== "function") {
-    throw new TypeError(
-      `a callable object was expected by ${method}(), got ${
-        callback === null ? "null" : typeof callback
-      }`,
+
+  /**
+   * Makes a transport of a connection that was accepted outside the loop's servers.
+   *
+   * @param protocolFactory Makes the protocol.
+   * @param sock The connected socket.
+   * @param options See {@linkcode AcceptedOptions}.
+   * @returns The transport and the protocol.
+   */
+  override connectAcceptedSocket<P extends BaseProtocol>(
+    protocolFactory: ProtocolFactory<P>,
+    sock: Socket,
+    options?: AcceptedOptions,
+  ): Coroutine<[transport: Transport, protocol: P]> {
+    return new Coroutine<[transport: Transport, protocol: P]>(
+      connectAcceptedSocket as never,
+      [this, protocolFactory, sock, options ?? {}],
     );
+  }
+
+  /**
+   * Opens a UDP socket.
+   *
+   * @param protocolFactory Makes the protocol.
+   * @param localAddr The host and port to receive at; any unless given.
+   * @param remoteAddr The host and port to exchange datagrams with; all unless given.
+   * @param options See {@linkcode DatagramEndpointOptions}.
+   * @returns The transport and the protocol.
+   * @throws OSError If an address cannot be had.
+   */
+  override createDatagramEndpoint<P extends BaseProtocol>(
+    protocolFactory: ProtocolFactory<P>,
+    localAddr?: HostPort | null,
+    remoteAddr?: HostPort | null,
+    options?: DatagramEndpointOptions,
+  ): Coroutine<[transport: DatagramTransport, protocol: P]> {
+    return new Coroutine<[transport: DatagramTransport, protocol: P]>(
+      createDatagramEndpoint as never,
+      [
+        this,
+        protocolFactory,
+        localAddr ?? null,
+        remoteAddr ?? null,
+        options ?? {},
+      ],
+    );
+  }
+
+  /**
+   * Upgrades a connection to TLS. What the protocol before has received and not used
+   * is taken for the start of the handshake.
+   *
+   * @param transport The transport; TLS may run inside TLS.
+   * @param protocol The protocol that goes on above TLS.
+   * @param sslcontext The settings.
+   * @param options See {@linkcode UpgradeOptions}.
+   * @returns The transport that the protocol has to use from now on.
+   * @throws OSError If the handshake fails; the connection is closed then.
+   */
+  override startTls(
+    transport: BaseTransport,
+    protocol: BaseProtocol,
+    sslcontext: SSLContext,
+    options?: UpgradeOptions,
+  ): Coroutine<Transport> {
+    return new Coroutine<Transport>(
+      startTls as never,
+      [this, transport, protocol, sslcontext, options ?? {}],
+    );
+  }
+
+  /**
+   * Sends a file. No runtime lets the system do it, so it is read and written piece
+   * by piece, at the pace of the connection.
+   *
+   * @param transport The transport of a connection.
+   * @param file The file; see {@linkcode FileSource}.
+   * @param offset How many bytes of it are left out at its start.
+   * @param count How many bytes are sent; up to its end unless given.
+   * @param options See {@linkcode SendFileOptions}.
+   * @returns How many bytes were sent.
+   * @throws SendfileNotAvailableError If `fallback` is false.
+   */
+  override sendFile(
+    transport: BaseTransport,
+    file: FileSource,
+    offset?: number,
+    count?: number | null,
+    options?: SendFileOptions,
+  ): Coroutine<number> {
+    return new Coroutine<number>(
+      sendFile as never,
+      [this, transport, file, offset ?? 0, count ?? null, options ?? {}],
+    );
+  }
+
+  /**
+   * Sends a file by a socket that the program uses by hand; see
+   * {@linkcode BaseEventLoop.sendFile}.
+   *
+   * @param sock The connected socket.
+   * @param file The file; see {@linkcode FileSource}.
+   * @param offset How many bytes of it are left out at its start.
+   * @param count How many bytes are sent; up to its end unless given.
+   * @param options See {@linkcode SendFileOptions}.
+   * @returns How many bytes were sent.
+   * @throws SendfileNotAvailableError If `fallback` is false.
+   */
+  override sockSendFile(
+    sock: Socket,
+    file: FileSource,
+    offset?: number,
+    count?: number | null,
+    options?: SendFileOptions,
+  ): Coroutine<number> {
+    return new Coroutine<number>(
+      sockSendFile as never,
+      [this, sock, file, offset ?? 0, count ?? null, options ?? {}],
+    );
+  }
+
+  // Pipes and child processes
+
+  /**
+   * Connects a protocol to a pipe that is read.
+   *
+   * @param protocolFactory Makes the protocol.
+   * @param pipe A file descriptor (0 is the standard input), the path of a file or
+   * FIFO, an open file of the runtime's, or a Web Stream. It is closed with the
+   * transport.
+   * @returns The transport and the protocol, once `connectionMade` was called.
+   * @throws OSError If it cannot be opened.
+   */
+  override connectReadPipe<P extends BaseProtocol>(
+    protocolFactory: ProtocolFactory<P>,
+    pipe: GivenSource,
+  ): Coroutine<[transport: ReadTransport, protocol: P]> {
+    return new Coroutine<[transport: ReadTransport, protocol: P]>(
+      connectReadPipe as never,
+      [this, protocolFactory, pipe],
+    );
+  }
+
+  /**
+   * Connects a protocol to a pipe that is written.
+   *
+   * @param protocolFactory Makes the protocol.
+   * @param pipe A file descriptor (1 is the standard output), the path of a file or
+   * FIFO, an open file of the runtime's, or a Web Stream. It is closed with the
+   * transport.
+   * @returns The transport and the protocol, once `connectionMade` was called.
+   * @throws OSError If it cannot be opened.
+   */
+  override connectWritePipe<P extends BaseProtocol>(
+    protocolFactory: ProtocolFactory<P>,
+    pipe: GivenTarget,
+  ): Coroutine<[transport: WriteTransport, protocol: P]> {
+    return new Coroutine<[transport: WriteTransport, protocol: P]>(
+      connectWritePipe as never,
+      [this, protocolFactory, pipe],
+    );
+  }
+
+  /**
+   * Starts a shell that runs a command.
+   *
+   * @param protocolFactory Makes the protocol that is told of the child.
+   * @param cmd The command. What is put into it has to be quoted.
+   * @param options See {@linkcode SubprocessOptions}; streams are pipes unless given.
+   * @returns The transport and the protocol, once the pipes are connected.
+   * @throws OSError If it cannot be started.
+   */
+  override subprocessShell<P extends SubprocessProtocol>(
+    protocolFactory: ProtocolFactory<P>,
+    cmd: string,
+    options?: SubprocessOptions,
+  ): Coroutine<[transport: SubprocessTransport, protocol: P]> {
+    return new Coroutine<[transport: SubprocessTransport, protocol: P]>(
+      subprocessShell as never,
+      [this, protocolFactory, cmd, options ?? {}],
+    );
+  }
+
+  /**
+   * Starts a program.
+   *
+   * @param protocolFactory Makes the protocol that is told of the child.
+   * @param args The program, what it is called with, and perhaps options at the end:
+   * see {@linkcode SubprocessOptions}; streams are pipes unless given.
+   * @returns The transport and the protocol, once the pipes are connected.
+   * @throws OSError If it cannot be started.
+   */
+  override subprocessExec<P extends SubprocessProtocol>(
+    protocolFactory: ProtocolFactory<P>,
+    ...args: SubprocessArgs
+  ): Coroutine<[transport: SubprocessTransport, protocol: P]> {
+    return new Coroutine<[transport: SubprocessTransport, protocol: P]>(
+      subprocessExec as never,
+      [this, protocolFactory, args],
+    );
+  }
+
+  /** @internal */
+  _makeReadPipeTransport(
+    pipe: ReadPipe,
+    protocol: BaseProtocol,
+    waiter: Future<void> | null = null,
+    extra: ExtraInfo | null = null,
+  ): ReadTransport {
+    const pipes = { input: pipe, output: null };
+    return new _PipeTransport(this, pipes, protocol, waiter, extra);
+  }
+
+  /** @internal */
+  _makeWritePipeTransport(
+    pipe: WritePipe,
+    protocol: BaseProtocol,
+    waiter: Future<void> | null = null,
+    extra: ExtraInfo | null = null,
+  ): WriteTransport {
+    const pipes = { input: null, output: pipe };
+    return new _PipeTransport(this, pipes, protocol, waiter, extra);
+  }
+
+  /** @internal */
+  _makeDuplexPipeTransport(
+    input: ReadPipe,
+    output: WritePipe,
+    protocol: BaseProtocol,
+    waiter: Future<void> | null = null,
+    extra: ExtraInfo | null = null,
+  ): Transport {
+    const pipes = { input, output };
+    return new _PipeTransport(this, pipes, protocol, waiter, extra);
+  }
+
+  /** @internal */
+  _makeSubprocessTransport(start: SubprocessStart): Coro<SubprocessTransport> {
+    return makeSubprocessTransport(this, start);
+  }
+
+  // What a loop with sockets brings
+
+  /** @internal */
+  _needSockets(method: string): void {
+    const { prototype } = BaseEventLoop;
+    if (this._makeSocketTransport !== prototype._makeSocketTransport) return;
+    throw new NotImplementedError(
+      `Cannot call ${method}(): ${this.constructor.name} does not have it, as ` +
+        "it has no sockets",
+    );
+  }
+
+  /** @internal */
+  _makeSocketTransport(
+    _sock: StreamSocket | Socket,
+    _protocol: BaseProtocol,
+    _waiter: Future<void> | null,
+    _options?: SocketTransportOptions,
+  ): Transport {
+    throw noSockets(this);
+  }
+
+  /** @internal */
+  _makeSslTransport(
+    _rawSock: StreamSocket | Socket,
+    _protocol: BaseProtocol,
+    _sslcontext: SSLContext | null,
+    _waiter: Future<void> | null,
+    _options?: SslTransportOptions,
+  ): Transport {
+    throw noSockets(this);
+  }
+
+  /** @internal */
+  _makeDatagramTransport(
+    _sock: DatagramSocket | Socket,
+    _protocol: BaseProtocol,
+    _address: SocketAddress | null,
+    _waiter: Future<void> | null,
+    _extra?: ExtraInfo | null,
+  ): DatagramTransport {
+    throw noSockets(this);
   }
 }
 
-function checkTime(time: unknown, what: string): void {
-  if (typeof time !== "number") {
-    throw new TypeError(
-      `${what} cannot be ${time}: a number of seconds is needed`,
-    );
-  }
-  if (Number.isNaN(time)) {
-    throw new RangeError(`Invalid ${what}: NaN (not a number)`);
-  }
-}
-
-function debugFromEnvironment(platform: Platform): boolean {
-  const value = platform.os.env("ASYNCIO_DEBUG") ??
-    platform.os.env("PYTHONASYNCIODEBUG");
-  return value !== undefined && value !== "";
+/** The error of a loop without sockets, such as this one. */
+function noSockets(loop: object): NotImplementedError {
+  return new NotImplementedError(
+    `Cannot make a transport: ${loop.constructor.name} has no sockets`,
+  );
 }
 
 registerDefaultLoop(() => new BaseEventLoop());

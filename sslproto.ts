@@ -627,7 +627,7 @@ export class SSLProtocol extends Protocol {
     let value: unknown;
     const tls = this.#sslObject;
     switch (name) {
-      case "sslContext":
+      case "sslcontext":
         return this.#context as T;
       case "sslObject":
         value = tls;

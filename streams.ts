@@ -28,14 +28,11 @@
  */
 
 import { type Coro, Coroutine, markCoroutineFunctions } from "./coroutines.ts";
-import {
-  type AbstractEventLoop,
-  type AbstractServer,
-  getRunningLoop,
-} from "./events.ts";
+import { type AbstractEventLoop, getRunningLoop } from "./events.ts";
 import { NotImplementedError } from "./exceptions.ts";
 import { inline } from "./_inline.ts";
 import type { BaseProtocol } from "./protocols.ts";
+import type { Server } from "./_server.ts";
 import {
   type ClientConnected,
   StreamReaderProtocol,
@@ -64,7 +61,7 @@ export interface StreamOptions {
 }
 
 /** The loop's methods that open connections. */
-interface StreamLoop extends AbstractEventLoop {
+type StreamLoop = AbstractEventLoop & {
   createConnection(
     protocolFactory: () => BaseProtocol,
     host: string | null,
@@ -76,7 +73,7 @@ interface StreamLoop extends AbstractEventLoop {
     host: string | readonly string[] | null,
     port: number | null,
     options: Record<string, unknown>,
-  ): PromiseLike<AbstractServer>;
+  ): PromiseLike<Server>;
   createUnixConnection(
     protocolFactory: () => BaseProtocol,
     path: string | null,
@@ -86,8 +83,8 @@ interface StreamLoop extends AbstractEventLoop {
     protocolFactory: () => BaseProtocol,
     path: string | null,
     options: Record<string, unknown>,
-  ): PromiseLike<AbstractServer>;
-}
+  ): PromiseLike<Server>;
+};
 
 /**
  * What `openConnection` gives: a reader and a writer, which are also there as Web
@@ -210,9 +207,9 @@ export function startServer(
   host?: string | readonly string[] | null,
   port?: number | null,
   options?: StreamOptions,
-): Coroutine<AbstractServer> {
+): Coroutine<Server> {
   checkCallback(clientConnectedCb);
-  return new Coroutine<AbstractServer>(
+  return new Coroutine<Server>(
     serve as never,
     [clientConnectedCb, host ?? null, port ?? null, options ?? {}],
   );
@@ -250,9 +247,9 @@ export function startUnixServer(
   clientConnectedCb: ClientConnected,
   path?: string | null,
   options?: StreamOptions,
-): Coroutine<AbstractServer> {
+): Coroutine<Server> {
   checkCallback(clientConnectedCb);
-  return new Coroutine<AbstractServer>(
+  return new Coroutine<Server>(
     serveUnix as never,
     [clientConnectedCb, path ?? null, options ?? {}],
   );
@@ -286,7 +283,7 @@ function* serve(
   host: string | readonly string[] | null,
   port: number | null,
   options: StreamOptions,
-): Coro<AbstractServer> {
+): Coro<Server> {
   const loop = loopWith("createServer");
   const factory = serverSide(loop, connected, options.limit);
   return yield* inline(
@@ -312,7 +309,7 @@ function* serveUnix(
   connected: ClientConnected,
   path: string | null,
   options: StreamOptions,
-): Coro<AbstractServer> {
+): Coro<Server> {
   const loop = loopWith("createUnixServer");
   const factory = serverSide(loop, connected, options.limit);
   return yield* inline(

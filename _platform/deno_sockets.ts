@@ -48,6 +48,12 @@ interface DenoNet {
   readonly listenDatagram?: unknown;
 }
 
+/**
+ * Accepts of closed listeners that have yet to end: Deno keeps the port until then,
+ * some turns after close(), so listening waits for them.
+ */
+const ending = new Set<Promise<void>>();
+
 class DenoListen implements ListenSocket {
   readonly family: SocketFamily;
   readonly local: SocketAddress;
@@ -56,6 +62,7 @@ class DenoListen implements ListenSocket {
   #onConnection: ((socket: StreamSocket) => void) | null = null;
   #onError: ((error: Error) => void) | null = null;
   #accepting: boolean = false;
+  #accepts: Promise<void> | null = null;
   #closed: boolean = false;
 
   constructor(listener: DenoListener, file: SocketFile | null) {
@@ -72,7 +79,7 @@ class DenoListen implements ListenSocket {
     this.#onConnection = onConnection;
     this.#onError = onError;
     // Deno allows one pending accept.
-    if (!this.#accepting && !this.#closed) this.#accept();
+    if (!this.#accepting && !this.#closed) this.#accepts = this.#accept();
   }
 
   async #accept(): Promise<void> {
@@ -101,6 +108,11 @@ class DenoListen implements ListenSocket {
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
+    const accepts = this.#accepts;
+    if (this.#accepting && accepts !== null) {
+      ending.add(accepts);
+      accepts.finally(() => ending.delete(accepts));
+    }
     const closeNow = () => this.#listener.close();
     if (this.#file === null) closeNow();
     else this.#file.close(closeNow);
@@ -168,6 +180,7 @@ export function denoSockets(): StreamSockets {
   }
 
   async function listen(at: TcpPlace | UnixPlace): Promise<ListenSocket> {
+    if (ending.size > 0) await Promise.allSettled(ending);
     if ("path" in at) {
       const action = `Cannot listen on ${showPath(at.path)}`;
       checkPath(at.path, action);

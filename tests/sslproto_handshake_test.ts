@@ -143,7 +143,7 @@ describe("a TLS handshake", () => {
     assertEquals(transport.getExtraInfo("sslObject", "none yet"), "none yet");
     await pair.client.ready;
     await pair.server.ready;
-    assertEquals(transport.getExtraInfo("sslContext"), context);
+    assertEquals(transport.getExtraInfo("sslcontext"), context);
     assertEquals(transport.getExtraInfo("peername"), "server");
     assertEquals(transport.getExtraInfo("compression", "x"), null);
     assertEquals(transport.getExtraInfo("no such", 7), 7);
