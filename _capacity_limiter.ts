@@ -54,7 +54,7 @@ export interface CapacityLimiterStatistics {
  * ```
  */
 export class CapacityLimiter extends _ContextManagerMixin {
-  readonly #waiters = new WaiterQueue();
+  readonly #waiters = new WaiterQueue(this);
   readonly #borrowers = new Set<unknown>();
   /** Who waits, to notice who does so twice. */
   readonly #waiting = new Set<unknown>();
@@ -111,15 +111,18 @@ export class CapacityLimiter extends _ContextManagerMixin {
    * @param borrower Who borrows it: any value, told from others by identity.
    * @throws WouldBlock When none is left.
    * @throws RuntimeError When the borrower holds one or waits for one.
+   * @throws TypeError When the borrower is null or undefined.
    */
   acquireOnBehalfOfNowait(borrower: unknown): void {
+    checkBorrower(borrower);
     if (!this._tryEnter(borrower)) {
       throw new WouldBlock(`Cannot acquire at once: ${this} has no token left`);
     }
   }
 
   /**
-   * Waits for a token for the current task, and takes it.
+   * Waits for a token for the current task, and takes it. What makes a coroutine a
+   * task of its own, as `gather` and `signalled` do, makes that task the borrower.
    *
    * @returns True.
    * @throws RuntimeError When the task holds one, or outside any task.
@@ -134,8 +137,10 @@ export class CapacityLimiter extends _ContextManagerMixin {
    * @param borrower Who borrows it: any value, told from others by identity.
    * @returns True.
    * @throws RuntimeError When the borrower holds one or waits for one.
+   * @throws TypeError When the borrower is null or undefined.
    */
   acquireOnBehalfOf(borrower: unknown): Coroutine<true> {
+    checkBorrower(borrower);
     return new Entry(this, acquire, borrower);
   }
 
@@ -221,9 +226,10 @@ export class CapacityLimiter extends _ContextManagerMixin {
   /** @internal */
   _gaveUp(waiter: Waiter): void {
     this._passed(waiter);
-    // It has the token already where it was woken before it was cancelled.
+    // It has the token already where it was woken before it was cancelled, unless
+    // somebody has given that back in its name.
     if (waiter.done() && !waiter.cancelled()) {
-      this.releaseOnBehalfOf(waiter._who);
+      if (this.#borrowers.delete(waiter._who)) this.#lend();
     }
   }
 
@@ -247,6 +253,12 @@ function checkTokens(value: unknown): number {
   return value as number;
 }
 
+/** A name that is missing by mistake must not become one. */
+function checkBorrower(borrower: unknown): void {
+  if (borrower !== null && borrower !== undefined) return;
+  throw new TypeError(`Cannot acquire: a borrower is needed, got ${borrower}`);
+}
+
 /** The current task as a borrower. */
 function theTask(task: unknown, verb: string): unknown {
   if (task !== null) return task;
@@ -258,6 +270,7 @@ function theTask(task: unknown, verb: string): unknown {
 
 function show(borrower: unknown): string {
   return typeof borrower === "object" && borrower !== null &&
+      typeof borrower.toString === "function" &&
       borrower.toString !== Object.prototype.toString
     ? String(borrower)
     : shortRepr(borrower);

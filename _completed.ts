@@ -161,6 +161,7 @@ export class AsCompletedIterator<T> implements Iterable<Coroutine<T>> {
   *_take(): Coro<Future<T>> {
     while (this.#doneAt === this.#done.length) {
       const getter = this.#loop.createFuture<void>();
+      getter._standsFor = this.#todo;
       this.#getters.push(getter);
       try {
         yield* getter;

@@ -11,8 +11,9 @@ import type { Waiter } from "./_step.ts";
 class End implements Waiter {
   readonly future: Future<void>;
 
-  constructor(loop: AbstractEventLoop) {
+  constructor(loop: AbstractEventLoop, of: Future<unknown>) {
     this.future = loop.createFuture<void>();
+    this.future._standsFor = [of];
   }
 
   _futureDone(): void {
@@ -30,7 +31,7 @@ class End implements Waiter {
  */
 export function* ended(future: Future<unknown>): Coro<void> {
   if (future.done()) return;
-  const end = new End(future._loop);
+  const end = new End(future._loop, future);
   future._addWaiter(end);
   try {
     yield* end.future;

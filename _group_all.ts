@@ -25,7 +25,8 @@ export function* runAll(
         kindOf(coros),
     );
   }
-  const names = Object.keys(coros);
+  // By position: an array with holes has fewer keys.
+  const names = Object.keys(isList ? [...coros] : coros);
   for (const name of names) {
     const coro: unknown = coros[name];
     if (isCoroutine(coro) || typeof coro === "function") continue;
@@ -35,9 +36,18 @@ export function* runAll(
     );
   }
   const tasks: Task<unknown>[] = [];
-  yield* group.with(() => {
-    for (const name of names) tasks.push(group.createTask(coros[name]!));
-  });
+  let begun = 0;
+  try {
+    yield* group.with(() => {
+      for (const name of names) {
+        begun++;
+        tasks.push(group.createTask(coros[name]!));
+      }
+    });
+  } finally {
+    // What never came to be a task runs no more.
+    for (const name of names.slice(begun)) closeCoroutine(coros[name]);
+  }
   const results = tasks.map((task) => task.result());
   return isList
     ? results

@@ -79,6 +79,13 @@ export class Members {
     this.count--;
   }
 
+  /** Their tasks. */
+  *[Symbol.iterator](): Generator<Future<unknown>, void> {
+    for (let member = this.#first; member !== null; member = member._after) {
+      if (member._task !== null) yield member._task;
+    }
+  }
+
   /** Cancels those that have not ended. */
   cancel(): void {
     for (let member = this.#first; member !== null; member = member._after) {

@@ -12,7 +12,8 @@ import {
 } from "./base_futures.ts";
 import { Coroutine } from "./coroutines.ts";
 import type { AbstractEventLoop } from "./events.ts";
-import { CancelledError } from "./exceptions.ts";
+import { cancellation } from "./_base_exceptions.ts";
+import type { CancelledError } from "./exceptions.ts";
 import { _LoopBoundMixin } from "./mixins.ts";
 import type { Queue } from "./queues.ts";
 import {
@@ -56,9 +57,11 @@ class Waiting implements FutureLike {
   }
 
   _cancellation(): CancelledError | null {
-    return this._state === CANCELLED
-      ? new CancelledError(this._cancelMessage)
-      : null;
+    return this._state === CANCELLED ? cancellation(this._cancelMessage) : null;
+  }
+
+  done(): boolean {
+    return this._state !== PENDING;
   }
 
   _end(state: FutureState): void {
@@ -73,6 +76,12 @@ export class WaitingList {
   #first: Waiting | null = null;
   #last: Waiting | null = null;
   size = 0;
+  /** Whose waiters they are: for reports of who waits for whom. */
+  readonly owner: object;
+
+  constructor(owner: object) {
+    this.owner = owner;
+  }
 
   push(waiting: Waiting): void {
     const last = this.#last;
@@ -112,11 +121,12 @@ export class WaitingList {
  */
 export class Finished extends _LoopBoundMixin {
   readonly #queue: { toString(): string };
-  readonly waiting: WaitingList = new WaitingList();
+  readonly waiting: WaitingList;
 
   constructor(queue: { toString(): string }) {
     super();
     this.#queue = queue;
+    this.waiting = new WaitingList(this);
   }
 
   override toString(): string {

@@ -69,6 +69,8 @@ function* runShielded<R>(body: Body<[], R>): Coro<R> {
   }
   const block = getRunningLoop().createTask<R>(runBlock(body), {
     context: task.getContext(),
+    // The context is the one that this runs in: it cannot be entered twice.
+    eagerStart: false,
   });
   futureAddToAwaitedBy(block, task);
   let cancelled: CancelledError | null = null;

@@ -20,6 +20,7 @@ import { Task } from "./_task.ts";
 /** What a task waits for that has no place yet: done once it has one. */
 class Turn extends Future<void> {
   readonly #slots: Slots;
+  _before: Turn | null = null;
   _after: Turn | null = null;
 
   constructor(loop: AbstractEventLoop, slots: Slots) {
@@ -27,10 +28,10 @@ class Turn extends Future<void> {
     this.#slots = slots;
   }
 
-  /** It stays in the queue, where it is passed over. */
+  /** Out of the queue at once: a place may not come free for long. */
   override cancel(message?: unknown): boolean {
     if (!super.cancel(message)) return false;
-    this.#slots.waiting--;
+    this.#slots._leave(this);
     return true;
   }
 }
@@ -67,7 +68,7 @@ class Gated<T> extends Coroutine<T> implements CoroIterator<T>, Waiter {
         turn._blocking = true;
         return { done: false, value: turn };
       }
-      if (turn.cancelled()) this.throw(turn._makeCancelledError());
+      if (turn.cancelled()) return this.throw(turn._makeCancelledError());
       this.#begun = true;
       // From here on the task steps the coroutine itself.
       const task = this._task;
@@ -140,10 +141,7 @@ export class Slots implements Waiter {
     // Refused by the task, in the usual words.
     if (inner === null) return loop.createTask<T>(coro, options);
     const turn = new Turn(loop, this);
-    if (this.#last === null) this.#first = turn;
-    else this.#last._after = turn;
-    this.#last = turn;
-    this.waiting++;
+    this.#join(turn);
     const gated = new Gated<T>(this, turn, inner);
     let task: Task<T>;
     try {
@@ -161,19 +159,33 @@ export class Slots implements Waiter {
     return task;
   }
 
+  #join(turn: Turn): void {
+    const last = this.#last;
+    turn._before = last;
+    if (last === null) this.#first = turn;
+    else last._after = turn;
+    this.#last = turn;
+    this.waiting++;
+  }
+
+  /** A turn has come, or will never come. */
+  _leave(turn: Turn): void {
+    const { _before: before, _after: after } = turn;
+    if (before === null) this.#first = after;
+    else before._after = after;
+    if (after === null) this.#last = before;
+    else after._before = before;
+    this.waiting--;
+  }
+
   /** A task that had a place has ended: the first in the queue has it now. */
   _futureDone(): void {
-    let turn = this.#first;
-    while (turn !== null && turn.done()) turn = turn._after;
+    const turn = this.#first;
     if (turn === null) {
-      this.#first = null;
-      this.#last = null;
       this.running--;
       return;
     }
-    this.#first = turn._after;
-    if (this.#first === null) this.#last = null;
-    this.waiting--;
+    this._leave(turn);
     turn.setResult(undefined);
   }
 

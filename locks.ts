@@ -67,7 +67,7 @@ export interface EventStatistics {
  * ```
  */
 export class Event extends _LoopBoundMixin {
-  readonly #waiters = new WaiterQueue();
+  readonly #waiters = new WaiterQueue(this);
   #value = false;
 
   /** Whether it is set. */
@@ -162,7 +162,7 @@ export interface SemaphoreStatistics {
  * ```
  */
 export class Semaphore extends _ContextManagerMixin {
-  readonly #waiters = new WaiterQueue();
+  readonly #waiters = new WaiterQueue(this);
   #value: number;
 
   /**

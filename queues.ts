@@ -114,9 +114,9 @@ export class Queue<T> extends _LoopBoundMixin {
   /** @internal */
   _store: Store<T> = new Ring<T>();
   /** @internal */
-  readonly _getters: WaitingList = new WaitingList();
+  readonly _getters: WaitingList = new WaitingList(this);
   /** @internal */
-  readonly _putters: WaitingList = new WaitingList();
+  readonly _putters: WaitingList = new WaitingList(this);
   /** @internal */
   readonly _finished: Finished = new Finished(this);
   /** @internal */

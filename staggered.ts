@@ -20,6 +20,7 @@ import {
   RuntimeError,
   TimeoutError,
 } from "./exceptions.ts";
+import { shortRepr } from "./format_helpers.ts";
 import {
   type Future,
   futureAddToAwaitedBy,
@@ -88,6 +89,12 @@ export function staggeredRace<T>(
     throw new TypeError(
       "Cannot race: an iterable of coroutine functions is needed, as in " +
         "staggeredRace([first, second], 0.25)",
+    );
+  }
+  if (delay !== null && typeof delay !== "number") {
+    throw new TypeError(
+      "Cannot race: a number of seconds or null is needed as the delay, got " +
+        typeof delay,
     );
   }
   return new Coroutine<StaggeredRaceResult<T>>(raceBody as never, [
@@ -221,6 +228,12 @@ const NOBODY = [null, null] as const;
 
 /** Calls an attempt as part of the current task. */
 function call<T>(fn: CoroutineFunction<T>): Generator<Yieldable, T, unknown> {
+  if (typeof fn !== "function") {
+    throw new TypeError(
+      "Cannot make an attempt: a coroutine function is needed, as in " +
+        `() => ask(), got ${shortRepr(fn)}`,
+    );
+  }
   const inline = new InlineCall<T>(fn as () => unknown, [], true);
   return { [Symbol.iterator]: () => inline } as never;
 }

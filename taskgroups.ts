@@ -30,7 +30,11 @@ import type { Body } from "./timeouts.ts";
 
 /** Options of a {@linkcode TaskGroup}. */
 export interface TaskGroupOptions {
-  /** At most so many of its tasks run at once; null for no limit. */
+  /**
+   * At most so many of its tasks run at once; null for no limit. A task that waits
+   * for another of the group keeps its place meanwhile: where all places are taken so,
+   * nothing goes on.
+   */
   limit?: number | null | undefined;
 }
 
@@ -130,8 +134,11 @@ export class TaskGroup {
    */
   static all<
     const C extends
-      | readonly AnyCoroutine<unknown>[]
-      | Readonly<Record<string, AnyCoroutine<unknown>>>,
+      & object
+      & (
+        | readonly AnyCoroutine<unknown>[]
+        | { readonly [K in keyof C]: AnyCoroutine<unknown> }
+      ),
   >(coros: C, options?: TaskGroupOptions): Coroutine<TaskGroupResults<C>> {
     return new Coroutine<TaskGroupResults<C>>(runAll as never, [
       new TaskGroup(options),
@@ -313,6 +320,7 @@ export class TaskGroup {
     // More than once around: each cancellation of the parent ends one wait.
     while (this.#members.count > 0) {
       this.#completed ??= this.#loop!.createFuture<void>();
+      this.#completed._standsFor = this.#members;
       try {
         yield* this.#completed;
       } catch (thrown) {

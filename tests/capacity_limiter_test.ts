@@ -8,6 +8,7 @@ import {
   assertThrows,
 } from "@std/assert";
 import {
+  CancelledError,
   CapacityLimiter,
   createTask,
   currentTask,
@@ -374,4 +375,54 @@ it("CapacityLimiter: has coroutine functions", () => {
   for (const fn of [limiter.acquire, limiter.acquireOnBehalfOf]) {
     assertEquals(isCoroutineFunction(fn), true);
   }
+});
+
+both(
+  "CapacityLimiter: a token given back in a borrower's name is not given twice",
+  function* (t) {
+    const limiter = new CapacityLimiter(1);
+    limiter.acquireOnBehalfOfNowait("ann");
+    const task = createTask(
+      t.co(function* () {
+        yield limiter.acquireOnBehalfOf("bob");
+      })(),
+    );
+    yield sleep(0);
+    limiter.releaseOnBehalfOf("ann");
+    // Bob has it, and does not know yet.
+    limiter.releaseOnBehalfOf("bob");
+    limiter.acquireOnBehalfOfNowait("cid");
+    task.cancel();
+    assertInstanceOf(yield* caught(task), CancelledError);
+    assertEquals(limiter.statistics().borrowers, ["cid"]);
+  },
+);
+
+it("CapacityLimiter: refuses a borrower that is missing", () => {
+  const limiter = new CapacityLimiter(1);
+  for (const missing of [null, undefined]) {
+    for (
+      const acquire of [
+        () => limiter.acquireOnBehalfOfNowait(missing),
+        () => limiter.acquireOnBehalfOf(missing),
+      ]
+    ) {
+      assertThrows(
+        acquire,
+        TypeError,
+        `Cannot acquire: a borrower is needed, got ${missing}`,
+      );
+    }
+  }
+});
+
+it("CapacityLimiter: names a borrower that has no text", () => {
+  const limiter = new CapacityLimiter(1);
+  const borrower: unknown = Object.create(null);
+  limiter.acquireOnBehalfOfNowait(borrower);
+  assertThrows(
+    () => limiter.acquireOnBehalfOfNowait(borrower),
+    RuntimeError,
+    "holds a token of <CapacityLimiter [1/1]> already",
+  );
 });

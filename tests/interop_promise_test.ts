@@ -17,6 +17,7 @@ import {
   getRunningLoop,
   isFuture,
   RuntimeError,
+  Semaphore,
   shield,
   sleep,
   Task,
@@ -329,4 +330,48 @@ it("an async function's promise can be awaited twice, its future as often as wan
     assertStrictEquals(a, b);
     assertStrictEquals(await task, a);
     assertInstanceOf(getRunningLoop().createFuture(), Future);
+  }));
+
+it("a cancelled task that waits in several places gets it in each, woken ones too", () =>
+  runVirtual(async () => {
+    for (const woken of [0, 1, 2]) {
+      const semaphore = new Semaphore(0);
+      const log: string[] = [];
+      const task = createTask(async () => {
+        await Promise.all([1, 2].map((n) =>
+          semaphore.with(async () => {
+            log.push(`in ${n}`);
+            await sleep(1);
+          })
+        ));
+      });
+      await sleep(1);
+      for (let i = 0; i < woken; i++) semaphore.release();
+      task.cancel();
+      await wait([task]);
+      await sleep(3);
+      assertEquals([task.cancelled(), log], [true, []]);
+      // The wake-ups were passed on.
+      assertEquals(semaphore.statistics().value, woken);
+    }
+  }));
+
+it("a cancelled task whose parts only give the others a turn gets it in each", () =>
+  runVirtual(async () => {
+    const log: string[] = [];
+    const task = createTask(async () => {
+      await Promise.all([1, 2].map(async (n) => {
+        try {
+          await sleep(0);
+        } catch (error) {
+          log.push(`${n}: ${error}`);
+          throw error;
+        }
+      }));
+    });
+    await sleep(0);
+    task.cancel();
+    await wait([task]);
+    assertEquals(log, ["1: CancelledError", "2: CancelledError"]);
+    assertEquals(task.cancelled(), true);
   }));

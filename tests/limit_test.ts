@@ -417,3 +417,35 @@ it("aborting 50 000 tasks takes linear time, running or waiting", {
     );
   }
 });
+
+it("what is cancelled before its turn leaves nothing behind", {
+  // Bun's collector takes what looks like a reference for one.
+  on: ["deno"],
+}, async () => {
+  const v8 = await import("node:v8");
+  const vm = await import("node:vm");
+  v8.setFlagsFromString("--expose-gc");
+  const gc: () => void = vm.runInNewContext("gc");
+  await run(async () => {
+    await new TaskGroup({ limit: 1 }).with(async (group) => {
+      const first = group.createTask(() => sleep(60));
+      const turns = await (async () => {
+        const tasks = Array.from(
+          { length: 10 },
+          () => group.createTask(() => sleep(60)),
+        );
+        await sleep(0);
+        const turns = tasks.map((task) => new WeakRef(task._waiting!));
+        for (const task of tasks) task.cancel();
+        return turns;
+      })();
+      const left = () => turns.filter((turn) => turn.deref() !== undefined);
+      for (let round = 0; round < 100 && left().length > 0; round++) {
+        await sleep(0.001);
+        gc();
+      }
+      assertEquals([left().length, group.statistics().tasks], [0, 1]);
+      first.cancel();
+    });
+  });
+});

@@ -13,6 +13,7 @@ import {
   type Coroutine,
   createTask,
   currentTask,
+  eagerTaskFactory,
   moveOnAfter,
   run,
   shielded,
@@ -276,3 +277,19 @@ it("bad input names the fix", () =>
     }
     await sleep(0);
   }));
+
+both("a loop with eager tasks shields too, in the same context", function* (t) {
+  t.loop.setTaskFactory(eagerTaskFactory);
+  const name = new ContextVar("name", { default: "before" });
+  const task = createTask(
+    t.co(function* () {
+      const result: string = yield shielded(t.fn(function* () {
+        name.set("in the block");
+        yield sleep(1);
+        return "done";
+      }));
+      return `${result}, ${name.get()}`;
+    })(),
+  );
+  assertEquals(yield task, "done, in the block");
+});

@@ -386,3 +386,27 @@ it("what is no iterable of coroutine functions is refused", () => {
     );
   }
 });
+
+it("a delay that is no number is refused", () => {
+  for (const delay of ["1", undefined, {}]) {
+    assertThrows(
+      () => staggeredRace([], delay as never),
+      TypeError,
+      "a number of seconds or null is needed as the delay, got " + typeof delay,
+    );
+  }
+});
+
+both("an attempt that is no function is a failed one", function* () {
+  const wrong = [5, sleep(1), Promise.resolve()];
+  const [winner, index, exceptions]: StaggeredRaceResult<unknown> =
+    yield staggeredRace(wrong as never, null);
+  assertEquals([winner, index], [null, null]);
+  assertEquals(
+    exceptions.map((error) => (error as Error).message.split(", got ")),
+    ["5", "<coroutine sleep>", "<Promise object>"].map((got) => [
+      "Cannot make an attempt: a coroutine function is needed, as in () => ask()",
+      got,
+    ]),
+  );
+});

@@ -9,7 +9,7 @@ import {
   currentTask,
   run,
   sleep,
-  type Task,
+  Task,
   TaskGroup,
 } from "../mod.ts";
 import { it } from "./_harness.ts";
@@ -55,6 +55,18 @@ it("types: all() gives what it was given, with results in place", () =>
     isExactly<string[]>()(many);
     assertEquals(many, ["a", "b"]);
     assertEquals([await TaskGroup.all([]), await TaskGroup.all({})], [[], {}]);
+    interface Named {
+      readonly first: Coroutine<number>;
+      second: Coro<boolean>;
+    }
+    const named: Named = { first: sleep(0, 7), second: flag() };
+    const typed = TaskGroup.all(named);
+    isExactly<Coroutine<{ first: number; second: boolean }>>()(typed);
+    assertEquals(await typed, { first: 7, second: true });
+    // @ts-expect-error neither an object nor an array
+    void (() => TaskGroup.all(5));
+    // @ts-expect-error a coroutine, not an object of them
+    void (() => TaskGroup.all(sleep(0)));
     // @ts-expect-error a promise runs already
     void (() => TaskGroup.all([Promise.resolve(1)]));
     // @ts-expect-error a function that is no coroutine function
@@ -154,6 +166,7 @@ both("all() refuses what is no coroutine, and starts nothing", function* (t) {
       [{ a: first, b: 5 }, "a coroutine is expected at b, got number"],
       [[fine(), Promise.resolve()], "at 1, got a Promise or a future, which"],
       [[null], "a coroutine is expected at 0, got null"],
+      [Object.assign(Array(2), [fine()]), "expected at 1, got undefined"],
       [null, "an object or an array of coroutines is expected, got null"],
       [5, "an object or an array of coroutines is expected, got number"],
       [new Set(), "an object or an array of coroutines is expected, got"],
@@ -172,3 +185,31 @@ both("all() refuses what is no coroutine, and starts nothing", function* (t) {
     "cannot reuse already closed coroutine named",
   );
 });
+
+both(
+  "all() closes what it does not come to when a task cannot be made",
+  function* (t) {
+    let left = 1;
+    t.loop.setTaskFactory((loop, coro, options) => {
+      if (left-- === 0) throw new RangeError("no more tasks");
+      return new Task(coro, { ...options, loop });
+    });
+    const log: string[] = [];
+    const job = t.co(function* job(name: string) {
+      log.push(name);
+      yield sleep(9);
+    });
+    const last = job("last");
+    const error = yield* caught(
+      TaskGroup.all([job("first"), job("second"), last]),
+    );
+    t.loop.setTaskFactory(null);
+    assertInstanceOf(error, BaseExceptionGroup);
+    assertEquals(error.errors.map(String), ["RangeError: no more tasks"]);
+    assertEquals([log, t.loop.time()], [[], 0]);
+    assertEquals(
+      ((yield* caught(last)) as Error).message,
+      "cannot reuse already closed coroutine job",
+    );
+  },
+);
