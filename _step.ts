@@ -15,6 +15,8 @@
 import type { Context } from "./contextvars.ts";
 import { CancelledError, RuntimeError } from "./exceptions.ts";
 import { shortRepr } from "./format_helpers.ts";
+import { instruments } from "./_instruments.ts";
+import { type Origin, origins } from "./_origins.ts";
 import type { AbstractEventLoop, Runnable } from "./events.ts";
 import type { Future } from "./futures.ts";
 import { state, type StepOwner, taskStore } from "./_state.ts";
@@ -50,6 +52,7 @@ export interface FutureLike {
   _blocking: boolean;
   _addWaiter(waiter: Waiter): void;
   cancel(message?: unknown): boolean;
+  done(): boolean;
   /** Marks its error as seen and returns it if it is a CancelledError. */
   _cancellation(): CancelledError | null;
 }
@@ -79,6 +82,22 @@ export interface Stepper extends Runnable, Waiter {
   _fail(error: unknown): void;
 }
 
+/**
+ * What an await waits for that only gives the others a turn. It is in the ready
+ * queue, as one whose future is done: cancelling has to tell both from an await
+ * whose inline call runs.
+ */
+const TURN: FutureLike = {
+  get _loop(): never {
+    throw new RuntimeError("A turn belongs to no loop");
+  },
+  _blocking: false,
+  _addWaiter() {},
+  cancel: () => false,
+  done: () => true,
+  _cancellation: () => null,
+};
+
 /** Runs a stepper from the ready queue: a cancellation of its task goes first. */
 export function step(s: Stepper): void {
   let error = s._thrown;
@@ -92,6 +111,7 @@ export function step(s: Stepper): void {
     }
   }
   s._waiting = null;
+  if (instruments.hook !== null) instruments.stepped(owner);
   advance(s, error);
 }
 
@@ -123,6 +143,8 @@ export function advance(s: Stepper, error: unknown): void {
 function suspend(s: Stepper, owner: StepTask, yielded: unknown): void {
   const loop = owner._loop;
   if (yielded === undefined) {
+    if (instruments.hook !== null) instruments.suspended(owner, yielded);
+    if (s !== owner as unknown) s._waiting = TURN;
     loop._push(s);
     loop._closeStep(owner);
     return;
@@ -132,6 +154,7 @@ function suspend(s: Stepper, owner: StepTask, yielded: unknown): void {
     loop._openStep(owner);
     return;
   }
+  if (instruments.hook !== null) instruments.suspended(owner, yielded);
   const future = yielded as FutureLike;
   if (future?._blocking === true) {
     future._blocking = false;
@@ -295,9 +318,9 @@ export class InlineCall<T> implements CoroIterator<T>, InlineWait {
   }
 
   #call(): unknown {
-    return (this.#fn as (...args: readonly unknown[]) => unknown)(
-      ...this.#args,
-    );
+    // Not as a method: stacks would name it so.
+    const fn = this.#fn as (...args: readonly unknown[]) => unknown;
+    return fn(...this.#args);
   }
 
   /** Moves a stepper on when the promise settles. */
@@ -414,6 +437,8 @@ export class AwaitPoint<T> extends Reaction<T, unknown> implements Stepper {
   /** Its neighbours among the awaits of the task. */
   _previous: AwaitPoint<unknown> | null = null;
   _next: AwaitPoint<unknown> | null;
+  /** Where it is awaited, in debug mode. */
+  declare _origin: Origin | null;
 
   constructor(
     owner: StepTask,
@@ -461,7 +486,7 @@ export class AwaitPoint<T> extends Reaction<T, unknown> implements Stepper {
   }
 }
 
-Object.assign(AwaitPoint.prototype, { _thrown: NONE });
+Object.assign(AwaitPoint.prototype, { _thrown: NONE, _origin: null });
 
 /** Waits inside the current task's async code, for `then`. */
 export function awaitInTask<T>(
@@ -469,8 +494,15 @@ export function awaitInTask<T>(
   iter: CoroIterator,
   onFulfilled: ((value: T) => unknown) | null | undefined,
   onRejected: ((error: unknown) => unknown) | null | undefined,
+  origin: Origin | null = null,
 ): Reaction<T, unknown> {
   const point = new AwaitPoint<T>(owner, iter, onFulfilled, onRejected);
+  if (origins.on) {
+    // A coroutine was made where it is awaited, as a rule, and knows more: not every
+    // runtime shows who awaits.
+    point._origin = origin ??
+      (iter as { _origin?: Origin | null })._origin ?? origins.take(null);
+  }
   // A foreign promise may resume a task while its loop stands still: what it awaits
   // then is begun by the loop's next run.
   if (owner._loop.isRunning()) advance(point, NONE);

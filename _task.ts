@@ -12,10 +12,14 @@ import {
   toIterator,
 } from "./coroutines.ts";
 import { type AbstractEventLoop, getRunningLoop, isExit } from "./events.ts";
+import { cancellation } from "./_base_exceptions.ts";
 import { CancelledError, RuntimeError } from "./exceptions.ts";
 import { shortRepr, type StackFrame, stackOfError } from "./format_helpers.ts";
 import { Future } from "./futures.ts";
 import { cancelAndWait } from "./_ended.ts";
+import { instruments } from "./_instruments.ts";
+import { logger } from "./log.ts";
+import { awaitChain } from "./_stack.ts";
 import { state, type StepOwner, stepOwner } from "./_state.ts";
 import {
   advance,
@@ -107,11 +111,13 @@ export class Task<T> extends Future<T> {
     this._iter = iter;
     this._name = options?.name == null ? ++taskCount : String(options.name);
     this._context = options?.context ?? snapshotContext();
+    if (instruments.hook !== null) instruments.created(this, stepOwner());
     // What can fail comes before the listener, which would stay.
     if (options?.eagerStart === true && this._loop.isRunning()) {
       this._context?._checkEntered();
       if (options.signal !== undefined) this.#listen(options.signal);
       _registerTask(this);
+      if (instruments.hook !== null) instruments.stepped(this);
       advance(this, NONE);
       if (this._state !== "PENDING") this._coro = null;
     } else {
@@ -200,11 +206,18 @@ export class Task<T> extends Future<T> {
     // Async code may wait in several places at once: each is told, the first one
     // first, which stands last in the list.
     let point = this._points;
+    const several = point !== null && point._next !== null;
     while (point !== null && point._next !== null) point = point._next;
     while (point !== null) {
       const before: AwaitPoint<unknown> | null = point._previous;
-      if (point._waiting !== null && point._waiting.cancel(message)) {
-        delivered = true;
+      const waiting = point._waiting;
+      if (waiting !== null) {
+        if (waiting.cancel(message)) delivered = true;
+        else if (several && waiting.done()) {
+          // Woken, and in the ready queue. One alone is told there by the task.
+          point._thrown = waiting._cancellation() ?? cancellation(message);
+          delivered = true;
+        }
       }
       point = before;
     }
@@ -270,8 +283,9 @@ export class Task<T> extends Future<T> {
   }
 
   /**
-   * The frames that can be known: where a failed task's error was thrown, and in
-   * debug mode where a waiting task was made. JavaScript shows no others.
+   * The frames that can be known: where a failed task's error was thrown; the chain
+   * of awaits of one that waits, which for async functions only debug mode knows;
+   * where that is not known, in debug mode, where the task was made.
    *
    * @param options `limit`: at most so many frames, the newest.
    * @returns The frames, oldest first.
@@ -280,10 +294,15 @@ export class Task<T> extends Future<T> {
     const frames = this._state === "FINISHED" && this._failed
       ? stackOfError(this._value)
       : this._state === "PENDING"
-      ? [...this._sourceTraceback ?? []]
+      ? this.#whereItWaits()
       : [];
     const limit = options?.limit;
     return limit == null ? frames : frames.slice(-limit);
+  }
+
+  #whereItWaits(): StackFrame[] {
+    const chain = awaitChain(this as Task<unknown>);
+    return chain.length > 0 ? chain : [...this._sourceTraceback ?? []];
   }
 
   /**
@@ -324,7 +343,9 @@ export class Task<T> extends Future<T> {
       this._value = value;
       this._state = "FINISHED";
       this._schedule();
+      if (this._cancelCount > 0) this.#swallowed();
     }
+    if (instruments.hook !== null) instruments.finished(this);
     this._loop._closeStep(this);
   }
 
@@ -336,8 +357,19 @@ export class Task<T> extends Future<T> {
       this._value = error;
       super.cancel();
     } else this._setFailure(error);
+    if (instruments.hook !== null) instruments.finished(this);
     this._loop._closeStep(this);
     if (isExit(error)) throw error;
+  }
+
+  /** It was asked to cancel, nobody withdrew that, and it returned all the same. */
+  #swallowed(): void {
+    if (!this._loop.getDebug()) return;
+    logger.warning(
+      `${this} was cancelled and returned all the same: a catch took the ` +
+        "CancelledError and did not throw it again; call uncancel() where that is " +
+        "meant",
+    );
   }
 
   #end(): void {
