@@ -108,14 +108,14 @@ class DenoListen implements ListenSocket {
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
-    const accepts = this.#accepts;
-    if (this.#accepting && accepts !== null) {
-      ending.add(accepts);
-      accepts.finally(() => ending.delete(accepts));
-    }
+    const accepts = this.#accepting ? this.#accepts : null;
     const closeNow = () => this.#listener.close();
+    let ended: Promise<void> | null = accepts;
     if (this.#file === null) closeNow();
-    else this.#file.close(closeNow);
+    else ended = this.#file.close(closeNow, accepts) ?? accepts;
+    if (ended === null) return;
+    ending.add(ended);
+    ended.finally(() => ending.delete(ended));
   }
 
   ref(): void {

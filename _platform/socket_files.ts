@@ -71,12 +71,23 @@ export class SocketFile {
    * Closes by the runtime's own way, which removes the path whoever bound it
    * last. A second name holds a socket that has to stay, and takes the first
    * name over: what is at the path is never somebody else's for a moment.
+   *
+   * @param closeNow The runtime's own way.
+   * @param removed Settles when the runtime has removed the path; null where
+   * closing has done so at once.
+   * @returns Settles when the path is as it should be; null where it is.
    */
-  close(closeNow: () => void): void {
+  close(
+    closeNow: () => void,
+    removed: Promise<unknown> | null = null,
+  ): Promise<void> | null {
     const now = this.#made === undefined ? undefined : stats(this.#path);
     const own = now !== undefined && now.ino === this.#made!.ino &&
       now.dev === this.#made!.dev;
-    if (now === undefined || (own && !this.#keep)) return closeNow();
+    if (now === undefined || (own && !this.#keep)) {
+      closeNow();
+      return null;
+    }
     const second = `${this.#path}.${now.ino}`;
     let held = false;
     try {
@@ -88,13 +99,18 @@ export class SocketFile {
     try {
       closeNow();
     } finally {
-      if (held) this.#restore(second);
+      if (held && removed === null) this.#restore(second);
     }
+    if (!held || removed === null) return null;
+    const restore = () => this.#restore(second);
+    return removed.then(restore, restore);
   }
 
   #restore(second: string): void {
     try {
       files().renameSync(second, this.#path);
+      // Two names of one socket: renaming has left both.
+      if (stats(second) !== undefined) files().unlinkSync(second);
     } catch {
       // The directory itself may have gone meanwhile.
     }

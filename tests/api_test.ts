@@ -7,111 +7,137 @@ import { expectedOf, mismatch, parametersOf } from "./_signature.ts";
 import * as mod from "../mod.ts";
 import * as base_events from "../base_events.ts";
 import * as base_futures from "../base_futures.ts";
+import * as base_subprocess from "../base_subprocess.ts";
 import * as constants from "../constants.ts";
 import * as coroutines from "../coroutines.ts";
 import * as events from "../events.ts";
 import * as exceptions from "../exceptions.ts";
 import * as format_helpers from "../format_helpers.ts";
 import * as futures from "../futures.ts";
+import * as graph from "../graph.ts";
 import * as locks from "../locks.ts";
 import * as log from "../log.ts";
+import * as proactor_events from "../proactor_events.ts";
 import * as protocols from "../protocols.ts";
 import * as queues from "../queues.ts";
 import * as runners from "../runners.ts";
+import * as selector_events from "../selector_events.ts";
 import * as sslproto from "../sslproto.ts";
 import * as staggered from "../staggered.ts";
 import * as streams from "../streams.ts";
+import * as subprocess from "../subprocess.ts";
 import * as taskgroups from "../taskgroups.ts";
 import * as tasks from "../tasks.ts";
+import * as threads from "../threads.ts";
 import * as timeouts from "../timeouts.ts";
 import * as transports from "../transports.ts";
+import * as trsock from "../trsock.ts";
+import * as unix_events from "../unix_events.ts";
 
 const MODULES: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {
   base_events,
   base_futures,
+  base_subprocess,
   constants,
   coroutines,
   events,
   exceptions,
   format_helpers,
   futures,
+  graph,
   locks,
   log,
+  proactor_events,
   protocols,
   queues,
   runners,
+  selector_events,
   sslproto,
   staggered,
   streams,
+  subprocess,
   taskgroups,
   tasks,
+  threads,
   timeouts,
   transports,
+  trsock,
+  unix_events,
 };
 
-/** Loop methods of the network, process, pipe, signal and TLS layers. */
-const LOOP_IO = [
-  "getAddrInfo",
-  "getNameInfo",
-  "createConnection",
-  "createServer",
-  "createDatagramEndpoint",
-  "connectAcceptedSocket",
-  "connectReadPipe",
-  "connectWritePipe",
-  "subprocessShell",
-  "subprocessExec",
-  "sendFile",
-  "sockSendFile",
-  "startTls",
-];
-
-/** The same, which only the abstract loop declares. */
+/** Loop methods that only the abstract loop declares. */
 const ABSTRACT_IO = [
-  "createUnixConnection",
-  "createUnixServer",
-  "addReader",
-  "removeReader",
-  "addWriter",
-  "removeWriter",
   "addSignalHandler",
   "removeSignalHandler",
-  "sockRecv",
-  "sockRecvInto",
-  "sockRecvFrom",
-  "sockRecvFromInto",
-  "sockSendAll",
-  "sockSendTo",
-  "sockConnect",
-  "sockAccept",
+];
+
+/** What belongs to child processes. */
+const CHILDREN = [
+  "AbstractChildWatcher",
+  "AbstractChildWatcher.addChildHandler",
+  "AbstractChildWatcher.removeChildHandler",
+  "AbstractChildWatcher.attachLoop",
+  "AbstractChildWatcher.close",
+  "AbstractChildWatcher.with",
+  "AbstractChildWatcher.isActive",
+  "AbstractChildWatcher.__init_subclass__",
+  "BaseChildWatcher",
+  "BaseChildWatcher.constructor",
+  "BaseChildWatcher.close",
+  "BaseChildWatcher.attachLoop",
+  "BaseChildWatcher.isActive",
+  "SafeChildWatcher",
+  "SafeChildWatcher.close",
+  "SafeChildWatcher.with",
+  "SafeChildWatcher.addChildHandler",
+  "SafeChildWatcher.removeChildHandler",
+  "SafeChildWatcher.constructor",
+  "FastChildWatcher",
+  "FastChildWatcher.constructor",
+  "FastChildWatcher.close",
+  "FastChildWatcher.with",
+  "FastChildWatcher.addChildHandler",
+  "FastChildWatcher.removeChildHandler",
+  "MultiLoopChildWatcher",
+  "MultiLoopChildWatcher.constructor",
+  "MultiLoopChildWatcher.isActive",
+  "MultiLoopChildWatcher.close",
+  "MultiLoopChildWatcher.with",
+  "MultiLoopChildWatcher.addChildHandler",
+  "MultiLoopChildWatcher.removeChildHandler",
+  "MultiLoopChildWatcher.attachLoop",
+  "ThreadedChildWatcher",
+  "ThreadedChildWatcher.constructor",
+  "ThreadedChildWatcher.isActive",
+  "ThreadedChildWatcher.close",
+  "ThreadedChildWatcher.with",
+  "ThreadedChildWatcher (FinalizationRegistry)",
+  "ThreadedChildWatcher.addChildHandler",
+  "ThreadedChildWatcher.removeChildHandler",
+  "ThreadedChildWatcher.attachLoop",
+  "PidfdChildWatcher",
+  "PidfdChildWatcher.with",
+  "PidfdChildWatcher.isActive",
+  "PidfdChildWatcher.close",
+  "PidfdChildWatcher.attachLoop",
+  "PidfdChildWatcher.addChildHandler",
+  "PidfdChildWatcher.removeChildHandler",
+  "waitstatusToExitcode",
+  "canUsePidfd",
 ];
 
 /** What a layer that is not built yet owes: it must not be here yet. */
 const OWED: ReadonlySet<string> = new Set([
-  "base_events Server",
-  ...[
-    "constructor",
-    "toString",
-    "close",
-    "waitClosed",
-    "sockets",
-    "getLoop",
-    "isServing",
-    "startServing",
-    "serveForever",
-    "closeClients",
-    "abortClients",
-  ].map((name) => `base_events Server.${name}`),
-  ...LOOP_IO.map((name) => `base_events BaseEventLoop.${name}`),
-  ...[...LOOP_IO, ...ABSTRACT_IO].map((name) =>
-    `events AbstractEventLoop.${name}`
-  ),
+  ...CHILDREN.map((name) => `unix_events ${name}`),
+  ...ABSTRACT_IO.map((name) => `events AbstractEventLoop.${name}`),
 ]);
 
 /** What cannot mean anything in JavaScript, and why. */
 const MEANINGLESS: Readonly<Record<string, string>> = {
   "events onFork": "there is no fork; a worker starts with no loop",
   "base_events ssl": "Python's ssl module, imported there",
+  "selector_events ssl": "Python's ssl module, imported there",
+  "selector_events SC_IOV_MAX": "no runtime writes several pieces at once",
   "sslproto ssl": "Python's ssl module, imported there",
   "sslproto SSLAgainErrors": "errors by which Python's ssl asks for more bytes",
   "exceptions IncompleteReadError.__reduce__": "there is no pickling",
@@ -130,6 +156,12 @@ const OTHER_PARAMETERS: Readonly<Record<string, string>> = {
   "futures Future.[Symbol.iterator]": "the iterator protocol",
   "futures Future.then": "the protocol of await",
   "base_events BaseEventLoop.constructor": "takes the platform",
+  "selector_events BaseSelectorEventLoop.constructor": "takes the platform",
+  "proactor_events BaseProactorEventLoop.constructor": "takes the platform",
+  "subprocess createSubprocessShell": "standard streams are options",
+  "subprocess createSubprocessExec": "options come after the arguments",
+  "trsock TransportSocket.getSockOpt": "an option's name tells its level",
+  "trsock TransportSocket.setSockOpt": "an option's name tells its level",
   "events AbstractEventLoop.shutdownDefaultExecutor":
     "takes the timeout that BaseEventLoop's takes in CPython",
   "exceptions IncompleteReadError.constructor": "may take a cause at the end",
@@ -204,10 +236,25 @@ const INSTANCES: Readonly<Record<string, () => object>> = {
   },
   SSLProtocolState: () => sslproto.SSLProtocolState,
   AppProtocolState: () => sslproto.AppProtocolState,
+  WriteSubprocessPipeProto: () =>
+    new base_subprocess.WriteSubprocessPipeProto(null as never, 0),
+  SubprocessStreamProtocol: streamProtocol,
+  Process: () =>
+    new subprocess.Process(
+      { getPid: () => 1 } as never,
+      streamProtocol(),
+      null as never,
+    ),
   IncompleteReadError: () =>
     new exceptions.IncompleteReadError(new Uint8Array(1), 2),
   LimitOverrunError: () => new exceptions.LimitOverrunError("m", 1),
 };
+
+function streamProtocol(): subprocess.SubprocessStreamProtocol {
+  const loop = new mod.BaseEventLoop();
+  loop.close();
+  return new subprocess.SubprocessStreamProtocol(1, loop);
+}
 
 const checked = rows.filter((row) =>
   !OWED.has(keyOf(row)) && !(keyOf(row) in MEANINGLESS)
