@@ -56,7 +56,7 @@ export interface ConditionStatistics {
  */
 export class Condition extends _ContextManagerMixin {
   readonly #lock: ConditionLock;
-  readonly #waiters = new WaiterQueue();
+  readonly #waiters = new WaiterQueue(this);
 
   /**
    * Makes a condition.

@@ -19,9 +19,15 @@ import {
   type Runnable,
   type TimerHandle,
 } from "./events.ts";
+import { IdleWatch } from "./_idle_watch.ts";
+import { instruments } from "./_instruments.ts";
 import { logger } from "./log.ts";
+import { origins } from "./_origins.ts";
 import { ReadyQueue, TimerHeap } from "./_ready.ts";
+import { placeOf } from "./_stack.ts";
 import { state, type StepOwner } from "./_state.ts";
+import { AwaitPoint } from "./_step.ts";
+import { sweepCoroutines } from "./_unawaited.ts";
 
 /** Seconds of work after which the host's I/O and timers get their turn. */
 const TIME_SLICE = 0.002;
@@ -40,14 +46,24 @@ interface DrivenLoop extends AbstractEventLoop {
   slowCallbackDuration: number;
 }
 
+/** What a test brings in place of the driver's queues, and is told of by it. */
+export interface Instruments {
+  /** Holds what is ready; it may choose among what an iteration finds there. */
+  readonly ready: ReadyQueue;
+  readonly timers: TimerHeap;
+  /** Nothing is ready: from here on only a timer or the outside goes on. */
+  idle(): void;
+}
+
 export class LoopDriver {
-  readonly ready: ReadyQueue = new ReadyQueue();
-  readonly timers: TimerHeap = new TimerHeap();
+  readonly ready: ReadyQueue;
+  readonly timers: TimerHeap;
   /** Whether a run has begun and not ended. */
   running = false;
 
   readonly #loop: DrivenLoop;
   readonly #platform: Platform;
+  readonly #instruments: Instruments | null;
   /** Schedules a call of #drive in a microtask, in the loop's own host context. */
   #hop: () => void = () => {};
   #hopPending = false;
@@ -75,6 +91,9 @@ export class LoopDriver {
   /** Debug mode: what opened the step that is open, and when. */
   #slow: Runnable | null = null;
   #slowSince = 0;
+  /** When the clock was last looked at, or -1 if that is no longer now. */
+  #lastLook = -1;
+  #idleWatch: IdleWatch | null = null;
   /** Debug mode: what is being run. */
   current: Runnable | null = null;
   /** What a task ended with between two runs and the next run must end with. */
@@ -82,9 +101,16 @@ export class LoopDriver {
   /** Distinguishes runs: a late macrotask of an earlier run does nothing. */
   #run = 0;
 
-  constructor(loop: DrivenLoop, platform: Platform) {
+  constructor(
+    loop: DrivenLoop,
+    platform: Platform,
+    instruments: Instruments | null = null,
+  ) {
     this.#loop = loop;
     this.#platform = platform;
+    this.#instruments = instruments;
+    this.ready = instruments?.ready ?? new ReadyQueue();
+    this.timers = instruments?.timers ?? new TimerHeap();
   }
 
   /** Begins a run; the promise settles when it has ended. */
@@ -154,6 +180,7 @@ export class LoopDriver {
 
   /** A task waits for something of this library, or has ended. */
   closeStep(owner: StepOwner): void {
+    if (instruments.hook !== null) instruments.closed(owner);
     if ((owner as Marked)._stepMark !== this.#mark) return;
     (owner as Marked)._stepMark = -1;
     if (--this.#open > 0) return;
@@ -177,6 +204,7 @@ export class LoopDriver {
 
   #hopped(): void {
     this.#hopPending = false;
+    this.#lastLook = -1;
     if (this.#sliceOver) return;
     this.#drive();
   }
@@ -197,6 +225,7 @@ export class LoopDriver {
         this.#mark++;
         // It waited for something foreign: the time is not the step's.
         this.#slow = null;
+        if (instruments.hook !== null) instruments.gaveUp();
       }
       // Not driven from here: V8 records a stack for whatever is thrown outside of
       // microtasks.
@@ -206,6 +235,7 @@ export class LoopDriver {
 
   #newSlice(): void {
     this.#sliceOver = false;
+    this.#lastLook = -1;
     this.#sinceCheck = 0;
     // The end is set by the first look at the clock.
     this.#sliceEnd = 0;
@@ -241,7 +271,7 @@ export class LoopDriver {
           this.#todo--;
           const next = ready.shift();
           try {
-            if (this.#loop.getDebug()) this.#runTimed(next);
+            if (origins.on || instruments.hook !== null) this.#runWatched(next);
             else next._run();
           } catch (error) {
             if (isExit(error)) throw error;
@@ -274,6 +304,7 @@ export class LoopDriver {
   /** Moves due timers; false where there is nothing to do but to wait. */
   #nextIteration(): boolean {
     const { ready, timers } = this;
+    if (origins.on) sweepCoroutines(this.#loop);
     if (timers.length > 0) {
       let timer = timers.peek();
       if (timer !== undefined) {
@@ -306,6 +337,8 @@ export class LoopDriver {
     this.#began = false;
     this.#idle = true;
     this.#newSlice();
+    this.#instruments?.idle();
+    if (origins.on && this.timers.length === 0) this.#watchIdle();
   }
 
   #sleepUntil(when: number, now: number): void {
@@ -322,6 +355,14 @@ export class LoopDriver {
     });
   }
 
+  #watchIdle(): void {
+    this.#idleWatch ??= new IdleWatch(
+      this.#loop,
+      () => this.running && this.#idle && this.timers.length === 0,
+    );
+    this.#idleWatch.idle();
+  }
+
   #forgetTimer(): void {
     if (this.#timer === null) return;
     this.#platform.clock.clearTimer(this.#timer);
@@ -329,15 +370,20 @@ export class LoopDriver {
     this.#timerAt = Infinity;
   }
 
-  /** Debug mode: reports what takes long, and knows what runs. */
-  #runTimed(next: Runnable): void {
-    const began = this.#platform.clock.now();
+  /** Tells the instrument; in debug mode reports what takes long. */
+  #runWatched(next: Runnable): void {
+    const began = this.#lastLook >= 0
+      ? this.#lastLook
+      : this.#platform.clock.now();
     this.current = next;
+    if (instruments.hook !== null) instruments.begins(next);
     try {
       next._run();
     } finally {
       this.current = null;
     }
+    if (instruments.hook !== null) instruments.ran(next, this.#loop, began);
+    if (!origins.on) return;
     if (this.#open > 0) {
       // The async code that it resumed is yet to run: timed until it waits.
       this.#slow = next;
@@ -346,10 +392,16 @@ export class LoopDriver {
   }
 
   #reportSlow(what: Runnable, since: number): void {
-    const took = this.#platform.clock.now() - since;
-    if (took >= this.#loop.slowCallbackDuration) {
-      logger.warning(`Executing ${what} took ${took.toFixed(3)} seconds`);
-    }
+    const now = this.#platform.clock.now();
+    this.#lastLook = now;
+    origins.refill(now);
+    const took = now - since;
+    if (took < this.#loop.slowCallbackDuration) return;
+    const text = what instanceof AwaitPoint ? what._owner : what;
+    logger.warning(
+      `Executing ${text}${placeOf(what)} took ${took.toFixed(3)} seconds`,
+    );
+    this.#lastLook = -1;
   }
 
   #end(failed: boolean, error: unknown): void {
@@ -365,6 +417,7 @@ export class LoopDriver {
     this.#mark++;
     this.#todo = 0;
     this.#slow = null;
+    this.#idleWatch?.stop();
     this.#forgetTimer();
     this.#release();
     state.sync = false;

@@ -42,7 +42,7 @@ export interface LockStatistics {
  * ```
  */
 export class Lock extends _ContextManagerMixin {
-  readonly #waiters = new WaiterQueue();
+  readonly #waiters = new WaiterQueue(this);
   #locked = false;
   #owner: unknown = null;
 

@@ -15,7 +15,6 @@
 import type { Context } from "./contextvars.ts";
 import { CancelledError, RuntimeError } from "./exceptions.ts";
 import { shortRepr } from "./format_helpers.ts";
-import { instruments } from "./_instruments.ts";
 import { type Origin, origins } from "./_origins.ts";
 import type { AbstractEventLoop, Runnable } from "./events.ts";
 import type { Future } from "./futures.ts";
@@ -87,7 +86,7 @@ export interface Stepper extends Runnable, Waiter {
  * queue, as one whose future is done: cancelling has to tell both from an await
  * whose inline call runs.
  */
-const TURN: FutureLike = {
+export const TURN: FutureLike = {
   get _loop(): never {
     throw new RuntimeError("A turn belongs to no loop");
   },
@@ -111,7 +110,6 @@ export function step(s: Stepper): void {
     }
   }
   s._waiting = null;
-  if (instruments.hook !== null) instruments.stepped(owner);
   advance(s, error);
 }
 
@@ -143,7 +141,6 @@ export function advance(s: Stepper, error: unknown): void {
 function suspend(s: Stepper, owner: StepTask, yielded: unknown): void {
   const loop = owner._loop;
   if (yielded === undefined) {
-    if (instruments.hook !== null) instruments.suspended(owner, yielded);
     if (s !== owner as unknown) s._waiting = TURN;
     loop._push(s);
     loop._closeStep(owner);
@@ -154,7 +151,6 @@ function suspend(s: Stepper, owner: StepTask, yielded: unknown): void {
     loop._openStep(owner);
     return;
   }
-  if (instruments.hook !== null) instruments.suspended(owner, yielded);
   const future = yielded as FutureLike;
   if (future?._blocking === true) {
     future._blocking = false;

@@ -345,7 +345,6 @@ export class Task<T> extends Future<T> {
       this._schedule();
       if (this._cancelCount > 0) this.#swallowed();
     }
-    if (instruments.hook !== null) instruments.finished(this);
     this._loop._closeStep(this);
   }
 
@@ -357,7 +356,6 @@ export class Task<T> extends Future<T> {
       this._value = error;
       super.cancel();
     } else this._setFailure(error);
-    if (instruments.hook !== null) instruments.finished(this);
     this._loop._closeStep(this);
     if (isExit(error)) throw error;
   }

@@ -49,8 +49,14 @@ export class WaiterQueue {
   size = 0;
   /** How many of these were not cancelled. */
   live = 0;
+  /** Whose waiters they are: for reports of who waits for whom. */
+  readonly owner: object | null;
   /** All before this one were woken or cancelled. */
   #next: Waiter | null = null;
+
+  constructor(owner: object | null = null) {
+    this.owner = owner;
+  }
 
   /** Adds a waiter at the end. */
   join(loop: AbstractEventLoop, who: unknown): Waiter {

@@ -12,7 +12,7 @@ import {
   RuntimeError,
   SystemExit,
 } from "./exceptions.ts";
-import { extractStack, formatCallback } from "./format_helpers.ts";
+import { formatCallback } from "./format_helpers.ts";
 import type { StackFrame } from "./format_helpers.ts";
 import type {
   AnyCoroutine,
@@ -20,8 +20,43 @@ import type {
   Coroutine,
   TaskOptions,
 } from "./coroutines.ts";
+import type { AbstractChildWatcher } from "./_child_watchers.ts";
 import type { Future } from "./futures.ts";
+import type {
+  AcceptedOptions,
+  AddrInfo,
+  AddrInfoOptions,
+  ConnectionOptions,
+  DatagramEndpointOptions,
+  FileSource,
+  HostPort,
+  NameInfoFlag,
+  ProtocolFactory,
+  SendFileOptions,
+  ServerOptions,
+  SocketAddress,
+  UpgradeOptions,
+} from "./_net_types.ts";
+import type { BaseProtocol, SubprocessProtocol } from "./protocols.ts";
+import type { PipeSource, PipeTarget } from "./_platform/pipes.ts";
+import type { SubprocessArgs, SubprocessOptions } from "./_subprocess_types.ts";
+import type { Server } from "./_server.ts";
+import type { Socket } from "./_socket.ts";
+import type { SSLContext } from "./_ssl_context.ts";
 import type { Task } from "./tasks.ts";
+import type {
+  UnixConnectionOptions,
+  UnixServerOptions,
+} from "./_unix_sockets.ts";
+import type {
+  BaseTransport,
+  DatagramTransport,
+  ReadTransport,
+  SubprocessTransport,
+  Transport,
+  WriteTransport,
+} from "./transports.ts";
+import { createdAt, framesOf, type Origin, origins } from "./_origins.ts";
 import { state, type StepOwner, stepOwner } from "./_state.ts";
 
 /**
@@ -111,7 +146,7 @@ export class Handle implements Runnable {
   /** @internal */
   _cancelled = false;
   /** @internal */
-  declare _sourceTraceback: readonly StackFrame[] | null;
+  declare _origin: Origin | null;
 
   /**
    * Makes a handle; `callSoon` also queues it.
@@ -131,7 +166,16 @@ export class Handle implements Runnable {
     this._args = args;
     this._loop = loop;
     this._context = context === undefined ? snapshotContext() : context;
-    if (loop.getDebug()) this._sourceTraceback = extractStack();
+    if (loop.getDebug()) this._origin = origins.take(callback);
+  }
+
+  /**
+   * Where it was made, in debug mode.
+   *
+   * @internal
+   */
+  get _sourceTraceback(): readonly StackFrame[] | null {
+    return framesOf(this._origin);
   }
 
   /** Drops the callback; the loop will pass over it. */
@@ -220,10 +264,8 @@ export class Handle implements Runnable {
         debug: this._loop.getDebug(),
       }));
     }
-    const origin = this._sourceTraceback?.at(-1);
-    if (origin !== undefined) {
-      parts.push(`created at ${origin.file}:${origin.line}`);
-    }
+    const where = createdAt(this._origin);
+    if (where !== "") parts.push(where);
     return parts.join(" ");
   }
 
@@ -234,7 +276,7 @@ export class Handle implements Runnable {
 }
 
 // Set in debug mode only: no field of each.
-Object.assign(Handle.prototype, { _sourceTraceback: null });
+Object.assign(Handle.prototype, { _origin: null });
 
 let timerCount = 0;
 
@@ -445,6 +487,214 @@ export abstract class AbstractEventLoop {
     throw missing(this, "setDefaultExecutor");
   }
 
+  /** Looks a host up. */
+  getAddrInfo(
+    _host: string | null,
+    _port: number | string | null,
+    _options?: AddrInfoOptions,
+  ): Coroutine<AddrInfo[]> {
+    throw missing(this, "getAddrInfo");
+  }
+  /** Finds the names of an address. */
+  getNameInfo(
+    _sockaddr: SocketAddress,
+    _flags?: readonly NameInfoFlag[],
+  ): Coroutine<[host: string, service: string]> {
+    throw missing(this, "getNameInfo");
+  }
+  /** Connects to a TCP server. */
+  createConnection<P extends BaseProtocol>(
+    _protocolFactory: ProtocolFactory<P>,
+    _host?: string | null,
+    _port?: number | string | null,
+    _options?: ConnectionOptions,
+  ): Coroutine<[transport: Transport, protocol: P]> {
+    throw missing(this, "createConnection");
+  }
+  /** Starts a TCP server. */
+  createServer(
+    _protocolFactory: ProtocolFactory,
+    _host?: string | readonly string[] | null,
+    _port?: number | string | null,
+    _options?: ServerOptions,
+  ): Coroutine<Server> {
+    throw missing(this, "createServer");
+  }
+  /** Makes a transport of a connection that was accepted by hand. */
+  connectAcceptedSocket<P extends BaseProtocol>(
+    _protocolFactory: ProtocolFactory<P>,
+    _sock: Socket,
+    _options?: AcceptedOptions,
+  ): Coroutine<[transport: Transport, protocol: P]> {
+    throw missing(this, "connectAcceptedSocket");
+  }
+  /** Opens a UDP socket. */
+  createDatagramEndpoint<P extends BaseProtocol>(
+    _protocolFactory: ProtocolFactory<P>,
+    _localAddr?: HostPort | null,
+    _remoteAddr?: HostPort | null,
+    _options?: DatagramEndpointOptions,
+  ): Coroutine<[transport: DatagramTransport, protocol: P]> {
+    throw missing(this, "createDatagramEndpoint");
+  }
+  /** Upgrades a connection to TLS. */
+  startTls(
+    _transport: BaseTransport,
+    _protocol: BaseProtocol,
+    _sslcontext: SSLContext,
+    _options?: UpgradeOptions,
+  ): Coroutine<Transport> {
+    throw missing(this, "startTls");
+  }
+  /** Sends a file. */
+  sendFile(
+    _transport: BaseTransport,
+    _file: FileSource,
+    _offset?: number,
+    _count?: number | null,
+    _options?: SendFileOptions,
+  ): Coroutine<number> {
+    throw missing(this, "sendFile");
+  }
+  /** Connects a protocol to a pipe that is read. */
+  connectReadPipe<P extends BaseProtocol>(
+    _protocolFactory: ProtocolFactory<P>,
+    _pipe: PipeSource,
+  ): Coroutine<[transport: ReadTransport, protocol: P]> {
+    throw missing(this, "connectReadPipe");
+  }
+  /** Connects a protocol to a pipe that is written. */
+  connectWritePipe<P extends BaseProtocol>(
+    _protocolFactory: ProtocolFactory<P>,
+    _pipe: PipeTarget,
+  ): Coroutine<[transport: WriteTransport, protocol: P]> {
+    throw missing(this, "connectWritePipe");
+  }
+  /** Starts a shell that runs a command. */
+  subprocessShell<P extends SubprocessProtocol>(
+    _protocolFactory: ProtocolFactory<P>,
+    _cmd: string,
+    _options?: SubprocessOptions,
+  ): Coroutine<[transport: SubprocessTransport, protocol: P]> {
+    throw missing(this, "subprocessShell");
+  }
+  /** Starts a program. */
+  subprocessExec<P extends SubprocessProtocol>(
+    _protocolFactory: ProtocolFactory<P>,
+    ..._args: SubprocessArgs
+  ): Coroutine<[transport: SubprocessTransport, protocol: P]> {
+    throw missing(this, "subprocessExec");
+  }
+
+  /** Connects to a Unix socket. */
+  createUnixConnection<P extends BaseProtocol>(
+    _protocolFactory: ProtocolFactory<P>,
+    _path?: string | URL | null,
+    _options?: UnixConnectionOptions,
+  ): Coroutine<[transport: Transport, protocol: P]> {
+    throw missing(this, "createUnixConnection");
+  }
+  /** Starts a server on a Unix socket. */
+  createUnixServer(
+    _protocolFactory: ProtocolFactory,
+    _path?: string | URL | null,
+    _options?: UnixServerOptions,
+  ): Coroutine<Server> {
+    throw missing(this, "createUnixServer");
+  }
+
+  /** Calls a function whenever a socket can be read. */
+  addReader<A extends unknown[]>(
+    _sock: Socket,
+    _callback: Callback<A>,
+    ..._args: A
+  ): void {
+    throw missing(this, "addReader");
+  }
+  /** Calls no function any more when a socket can be read. */
+  removeReader(_sock: Socket): boolean {
+    throw missing(this, "removeReader");
+  }
+  /** Calls a function whenever a socket can be written to. */
+  addWriter<A extends unknown[]>(
+    _sock: Socket,
+    _callback: Callback<A>,
+    ..._args: A
+  ): void {
+    throw missing(this, "addWriter");
+  }
+  /** Calls no function any more when a socket can be written to. */
+  removeWriter(_sock: Socket): boolean {
+    throw missing(this, "removeWriter");
+  }
+  /** Calls a function at each signal of one kind. */
+  addSignalHandler<A extends unknown[]>(
+    _sig: string | number,
+    _callback: Callback<A>,
+    ..._args: A
+  ): void {
+    throw missing(this, "addSignalHandler");
+  }
+  /** Calls no function any more at a signal, which has its default action again. */
+  removeSignalHandler(_sig: string | number): boolean {
+    throw missing(this, "removeSignalHandler");
+  }
+  /** Receives from a socket. */
+  sockRecv(_sock: Socket, _nbytes: number): Coroutine<Uint8Array> {
+    throw missing(this, "sockRecv");
+  }
+  /** Receives from a socket into a buffer. */
+  sockRecvInto(_sock: Socket, _buf: Uint8Array): Coroutine<number> {
+    throw missing(this, "sockRecvInto");
+  }
+  /** Receives a datagram. */
+  sockRecvFrom(
+    _sock: Socket,
+    _bufsize: number,
+  ): Coroutine<[data: Uint8Array, address: SocketAddress]> {
+    throw missing(this, "sockRecvFrom");
+  }
+  /** Receives a datagram into a buffer. */
+  sockRecvFromInto(
+    _sock: Socket,
+    _buf: Uint8Array,
+    _nbytes?: number,
+  ): Coroutine<[count: number, address: SocketAddress]> {
+    throw missing(this, "sockRecvFromInto");
+  }
+  /** Sends bytes by a socket, all of them. */
+  sockSendAll(_sock: Socket, _data: Uint8Array): Coroutine<void> {
+    throw missing(this, "sockSendAll");
+  }
+  /** Sends a datagram. */
+  sockSendTo(
+    _sock: Socket,
+    _data: Uint8Array,
+    _address: SocketAddress,
+  ): Coroutine<number> {
+    throw missing(this, "sockSendTo");
+  }
+  /** Connects a socket. */
+  sockConnect(_sock: Socket, _address: SocketAddress): Coroutine<void> {
+    throw missing(this, "sockConnect");
+  }
+  /** Accepts a connection of a listening socket. */
+  sockAccept(
+    _sock: Socket,
+  ): Coroutine<[socket: Socket, address: SocketAddress]> {
+    throw missing(this, "sockAccept");
+  }
+  /** Sends a file by a socket. */
+  sockSendFile(
+    _sock: Socket,
+    _file: FileSource,
+    _offset?: number,
+    _count?: number | null,
+    _options?: SendFileOptions,
+  ): Coroutine<number> {
+    throw missing(this, "sockSendFile");
+  }
+
   /** Chooses what makes the loop's tasks; null for the Task class. */
   setTaskFactory(_factory: TaskFactory | null): void {
     throw missing(this, "setTaskFactory");
@@ -501,6 +751,14 @@ export abstract class AbstractEventLoop {
    * @internal
    */
   _closeStep(_owner: StepOwner): void {}
+
+  /**
+   * A future of this loop waits for a promise that is none of the library's; loops of
+   * tests hold their clock until it has settled.
+   *
+   * @internal
+   */
+  _foreign(_promise: PromiseLike<unknown>): void {}
   /**
    * Ends the run with an error.
    *
@@ -539,12 +797,20 @@ export abstract class AbstractEventLoopPolicy {
   newEventLoop(): AbstractEventLoop {
     throw missing(this, "newEventLoop");
   }
-  /** The watcher of child processes. */
-  getChildWatcher(): unknown {
+  /**
+   * The watcher of child processes.
+   *
+   * @deprecated CPython has no child watchers any more since 3.14.
+   */
+  getChildWatcher(): AbstractChildWatcher {
     throw missing(this, "getChildWatcher");
   }
-  /** Sets the watcher of child processes. */
-  setChildWatcher(_watcher: unknown): void {
+  /**
+   * Sets the watcher of child processes.
+   *
+   * @deprecated CPython has no child watchers any more since 3.14.
+   */
+  setChildWatcher(_watcher: AbstractChildWatcher | null): void {
     throw missing(this, "setChildWatcher");
   }
 }
@@ -558,6 +824,19 @@ let defaultFactory: (() => AbstractEventLoop) | null = null;
  */
 export function registerDefaultLoop(factory: () => AbstractEventLoop): void {
   defaultFactory = factory;
+}
+
+let defaultPolicy: (() => AbstractEventLoopPolicy) | null = null;
+
+/**
+ * Names the policy of this platform, from the layer above.
+ *
+ * @internal
+ */
+export function registerDefaultPolicy(
+  factory: () => AbstractEventLoopPolicy,
+): void {
+  defaultPolicy = factory;
 }
 
 /** The policy in use unless another is set: one loop per thread, set by hand. */
@@ -602,7 +881,7 @@ let policy: AbstractEventLoopPolicy | null = null;
 
 /** The policy in use. */
 export function getEventLoopPolicy(): AbstractEventLoopPolicy {
-  return policy ??= new BaseDefaultEventLoopPolicy();
+  return policy ??= defaultPolicy?.() ?? new BaseDefaultEventLoopPolicy();
 }
 
 /**
@@ -665,12 +944,26 @@ export function newEventLoop(): AbstractEventLoop {
   return getEventLoopPolicy().newEventLoop();
 }
 
-/** The policy's watcher of child processes. */
-export function getChildWatcher(): unknown {
+/**
+ * The policy's watcher of child processes.
+ *
+ * @returns The watcher.
+ * @throws {NotImplementedError} If the policy has none, as on Windows.
+ *
+ * @deprecated CPython has no child watchers any more since 3.14.
+ */
+export function getChildWatcher(): AbstractChildWatcher {
   return getEventLoopPolicy().getChildWatcher();
 }
 
-/** Sets the policy's watcher of child processes. */
-export function setChildWatcher(watcher: unknown): void {
+/**
+ * Sets the policy's watcher of child processes.
+ *
+ * @param watcher The watcher; null for the default one.
+ * @throws {NotImplementedError} If the policy has none, as on Windows.
+ *
+ * @deprecated CPython has no child watchers any more since 3.14.
+ */
+export function setChildWatcher(watcher: AbstractChildWatcher | null): void {
   getEventLoopPolicy().setChildWatcher(watcher);
 }

@@ -26,8 +26,9 @@ import {
   InvalidStateError,
   toException,
 } from "./exceptions.ts";
-import { extractStack, type StackFrame } from "./format_helpers.ts";
+import type { StackFrame } from "./format_helpers.ts";
 import { lost, type LostError } from "./_lost.ts";
+import { createdAt, framesOf, type Origin, origins } from "./_origins.ts";
 import {
   awaitingTask,
   awaitInTask,
@@ -191,7 +192,14 @@ export class Future<T> implements PromiseLike<T> {
    */
   declare _awaitedBy: Set<Future<unknown>> | null;
   /** @internal */
-  declare _sourceTraceback: readonly StackFrame[] | null;
+  declare _origin: Origin | null;
+  /**
+   * Those whose ends it stands for, where it is the future of a group, of `wait` and
+   * the like: for call graphs.
+   *
+   * @internal
+   */
+  declare _standsFor: Iterable<Future<unknown>> | null;
 
   /**
    * Makes a pending future; `loop.createFuture()` is the usual way.
@@ -200,7 +208,16 @@ export class Future<T> implements PromiseLike<T> {
    */
   constructor(options?: FutureOptions) {
     this._loop = options?.loop ?? getEventLoop();
-    if (this._loop.getDebug()) this._sourceTraceback = extractStack();
+    if (this._loop.getDebug()) this._origin = origins.take(null);
+  }
+
+  /**
+   * Where it was made, in debug mode.
+   *
+   * @internal
+   */
+  get _sourceTraceback(): readonly StackFrame[] | null {
+    return framesOf(this._origin);
   }
 
   /** The loop it belongs to. */
@@ -470,10 +487,8 @@ export class Future<T> implements PromiseLike<T> {
       this._value,
       callbacks,
     );
-    const origin = this._sourceTraceback?.at(-1);
-    if (origin !== undefined) {
-      info.push(`created at ${origin.file}:${origin.line}`);
-    }
+    const where = createdAt(this._origin);
+    if (where !== "") info.push(where);
     return info;
   }
 
@@ -490,7 +505,8 @@ Object.assign(Future.prototype, {
   _waiters: null,
   _lost: null,
   _awaitedBy: null,
-  _sourceTraceback: null,
+  _origin: null,
+  _standsFor: null,
 });
 
 // Consoles show the text form in place of the fields.
@@ -524,6 +540,7 @@ export function wrapFuture<T>(
     );
   }
   const wrapped = new Future<T>(options);
+  wrapped._loop._foreign(future);
   // Cancelled meanwhile, or nobody is left to tell.
   const unwanted = () => wrapped._state !== PENDING || wrapped._loop.isClosed();
   future.then(

@@ -1,0 +1,151 @@
+/** What a test leaves open fails it. */
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { describe, it } from "./_harness.ts";
+import {
+  createTask,
+  getRunningLoop,
+  openConnection,
+  sleep,
+  startServer,
+} from "../mod.ts";
+import {
+  LeakError,
+  runTest,
+  type TestBody,
+  type TestOptions,
+} from "../testing.ts";
+
+async function leaks(
+  body: TestBody<unknown>,
+  options?: TestOptions,
+): Promise<readonly string[]> {
+  const error = await runTest(body, options).then(() => null, (e) => e);
+  if (error === null) return [];
+  assert(error instanceof LeakError, String(error));
+  return error.leaks;
+}
+
+describe("The end of runTest()", () => {
+  it("names each task that is left, and where it was made", async () => {
+    const left = await leaks(async () => {
+      createTask(() => sleep(60), { name: "left" });
+      await sleep(1);
+    });
+    assertEquals(left.length, 1);
+    assertStringIncludes(left[0]!, "task 'left'");
+    assertStringIncludes(left[0]!, "testing_leaks_test.ts:");
+  });
+
+  it("names each timer that is left, and where it was made", async () => {
+    const left = await leaks(async () => {
+      const loop = getRunningLoop();
+      loop.callLater(1, function fired() {});
+      loop.callLater(7, function pending() {});
+      loop.callLater(8, function given() {}).cancel();
+      await sleep(2);
+    });
+    assertEquals(left.length, 1);
+    assertStringIncludes(left[0]!, "pending");
+    assertStringIncludes(left[0]!, "due at 7 s");
+    assertStringIncludes(left[0]!, "testing_leaks_test.ts:");
+  });
+
+  it("names servers and connections, and where they were made", async () => {
+    const left = await leaks(async () => {
+      await startServer(() => {}, "127.0.0.1", 80);
+      await openConnection("127.0.0.1", 80);
+    });
+    assertEquals(left.length, 3);
+    assertStringIncludes(left.join("\n"), "still serves");
+    assertStringIncludes(left.join("\n"), "127.0.0.1:80");
+    for (const line of left) {
+      assertStringIncludes(line, "testing_leaks_test.ts:");
+    }
+  });
+
+  it("names executors that were not shut down", async () => {
+    class Pool {
+      submit(fn: () => unknown): Promise<unknown> {
+        return Promise.resolve(fn());
+      }
+      shutdown() {}
+    }
+    const left = await leaks(async () => {
+      const [open, closed] = [new Pool(), new Pool()];
+      const loop = getRunningLoop();
+      assertEquals(await loop.runInExecutor(open, () => 1), 1);
+      await loop.runInExecutor(closed, () => 1);
+      closed.shutdown();
+    });
+    assertEquals(left.length, 1);
+    assertStringIncludes(left[0]!, "Pool was not shut down");
+    assertStringIncludes(left[0]!, "testing_leaks_test.ts:");
+  });
+
+  it("tells errors that nobody retrieved", async () => {
+    const left = await leaks(async () => {
+      createTask(async () => {
+        throw new Error("unheard");
+      });
+      await sleep(1);
+    });
+    assertEquals(left.length, 1);
+    assertStringIncludes(left[0]!, "never retrieved");
+    assertStringIncludes(left[0]!, "unheard");
+  });
+
+  it("tells errors of callbacks, unless the test takes them", async () => {
+    const body = (take: boolean): TestBody<void> => async (test) => {
+      test.loop.callSoon(() => {
+        throw new Error("in a callback");
+      });
+      await sleep(1);
+      if (take) assertEquals(test.messages().length, 1);
+    };
+    assertEquals((await leaks(body(false))).length, 1);
+    assertEquals(await leaks(body(true)), []);
+  });
+
+  it("lets what is ready come to rest first", async () => {
+    assertEquals(
+      await leaks(async () => {
+        createTask(async () => {
+          await sleep(0);
+          await sleep(0);
+        });
+      }),
+      [],
+    );
+  });
+
+  it("allows what it is told to allow", async () => {
+    const body = async () => void createTask(() => sleep(60));
+    assertEquals(await leaks(body, { leaks: false }), []);
+    const kept: unknown[] = [];
+    const shared = { submit: (fn: () => unknown) => Promise.resolve(fn()) };
+    const executor = { ...shared, shutdown() {} };
+    kept.push(executor);
+    assertEquals(
+      await leaks(async () => {
+        await getRunningLoop().runInExecutor(executor, () => 1);
+      }, { ignore: kept }),
+      [],
+    );
+  });
+
+  it("lets what it cancels clean up", async () => {
+    const log: string[] = [];
+    await leaks(async () => {
+      createTask(async () => {
+        try {
+          await sleep(60);
+        } finally {
+          await sleep(1);
+          log.push("cleaned");
+        }
+      });
+      await sleep(1);
+    });
+    assertEquals(log, ["cleaned"]);
+  });
+});

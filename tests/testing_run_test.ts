@@ -1,0 +1,210 @@
+/** runTest: virtual time, and what holds it. */
+import { assert, assertEquals, assertRejects } from "@std/assert";
+import { FakeTime } from "@std/testing/time";
+import { describe, it } from "./_harness.ts";
+import {
+  CancelledError,
+  type Coro,
+  createTask,
+  currentTask,
+  gather,
+  getRunningLoop,
+  openConnection,
+  sleep,
+  startServer,
+  SubprocessProtocol,
+  timeout,
+  TimeoutError,
+  wrapFuture,
+} from "../mod.ts";
+import { runTest, virtual } from "../testing.ts";
+
+const realTimeout = globalThis.setTimeout;
+const later = (ms: number) => new Promise<void>((r) => realTimeout(r, ms));
+
+describe("runTest()", () => {
+  it("passes an hour of sleeps in milliseconds, and shows exact times", async () => {
+    const began = performance.now();
+    const seen: number[] = [];
+    await runTest(async ({ time }) => {
+      for (let i = 0; i < 3600; i++) await sleep(1);
+      seen.push(time());
+    });
+    assertEquals(seen, [3600]);
+    assert(performance.now() - began < 2000);
+  });
+
+  it("takes both spellings and returns their result", async () => {
+    assertEquals(await runTest(async () => await sleep(5, "async")), "async");
+    assertEquals(
+      await runTest(function* (): Coro<string> {
+        return yield* sleep(5, "generator");
+      }),
+      "generator",
+    );
+  });
+
+  it("rejects with what the body throws", async () => {
+    const error = new Error("mine");
+    const told = await runTest(async () => {
+      await sleep(1);
+      throw error;
+    }).catch((e) => e);
+    assert(told === error);
+    await assertRejects(
+      () => runTest(async () => void currentTask()!.cancel()),
+      CancelledError,
+    );
+  });
+
+  it("starts the clock where it is told to", async () => {
+    await runTest(async ({ time }) => {
+      assertEquals(time(), 100);
+      assertEquals(getRunningLoop().time(), 100);
+      await sleep(0.25);
+      assertEquals(time(), 100.25);
+    }, { start: 100 });
+  });
+
+  it("lets timers of equal deadlines fall due together", async () => {
+    await runTest(async ({ time }) => {
+      const ends = await gather([1, 2, 1].map((s) => async () => {
+        await sleep(s);
+        return time();
+      }));
+      assertEquals(ends, [1, 2, 1]);
+    });
+  });
+
+  it("holds the clock while a task waits for a native promise", async () => {
+    await runTest(async ({ time }) => {
+      await timeout(1).with(async () => {
+        await later(20);
+        assertEquals(time(), 0);
+      });
+    }, { realTimers: true });
+  });
+
+  it("holds the clock while a wrapped promise is pending", async () => {
+    await runTest(async ({ time }) => {
+      await timeout(1).with(async () => {
+        await wrapFuture(later(20));
+        assertEquals(time(), 0);
+      });
+      await assertRejects(
+        async () => await timeout(1).with(() => sleep(3)),
+        TimeoutError,
+      );
+      assertEquals(time(), 1);
+    }, { realTimers: true });
+  });
+
+  it("holds the clock while it is told to", async () => {
+    await runTest(async ({ time, hold, loop }) => {
+      const release = hold();
+      const future = loop.createFuture<number>();
+      realTimeout(() => {
+        future.setResult(time());
+        release();
+        release();
+      }, 20);
+      const ticker = createTask(() => sleep(60));
+      assertEquals(await future, 0);
+      await ticker;
+      assertEquals(time(), 60);
+    });
+  });
+
+  it("holds the clock while a child process runs", async () => {
+    class Exit extends SubprocessProtocol {
+      readonly ended = getRunningLoop().createFuture<void>();
+      override processExited() {
+        this.ended.setResult(undefined);
+      }
+    }
+    await runTest(async ({ time, loop }) => {
+      const [transport, exit] = await loop.subprocessExec(
+        () => new Exit(),
+        "sleep",
+        "0.05",
+      );
+      await timeout(0.01).with(async () => await exit.ended);
+      assertEquals([transport.getReturncode(), time()], [0, 0]);
+      transport.close();
+    });
+  });
+
+  it("holds the clock while real sockets are busy", async () => {
+    await runTest(async ({ time }) => {
+      const server = await startServer(
+        async (reader, writer) => {
+          writer.write(await reader.readExactly(2));
+          await writer.drain();
+          writer.close();
+          await writer.waitClosed();
+        },
+        "127.0.0.1",
+        0,
+      );
+      const [, port] = server.sockets[0]!.getSockName() as [
+        string,
+        number,
+      ];
+      const [reader, writer] = await openConnection("127.0.0.1", port);
+      await timeout(0.001).with(async () => {
+        writer.write(new Uint8Array([1, 2]));
+        assertEquals([...await reader.readExactly(2)], [1, 2]);
+      });
+      await sleep(100);
+      assertEquals(time(), 100);
+      writer.close();
+      await writer.waitClosed();
+      server.close();
+      await server.waitClosed();
+    }, { network: "real" });
+  });
+
+  it("leaves the globals alone, and runs beside FakeTime", async () => {
+    const before = globalThis.setTimeout;
+    await runTest(async () => {
+      assert(globalThis.setTimeout === before);
+      await sleep(1);
+    });
+    using fake = new FakeTime();
+    let rang = 0;
+    await runTest(async ({ time }) => {
+      setTimeout(() => rang++, 1000);
+      await sleep(5);
+      assertEquals([time(), rang], [5, 0]);
+      fake.tick(1000);
+      assertEquals([time(), rang], [5, 1]);
+    });
+  });
+
+  it("moves the clock by hand", async () => {
+    await runTest(async ({ time, advance, loop }) => {
+      const rang: number[] = [];
+      loop.callLater(3, () => void rang.push(time()));
+      advance(10);
+      await sleep(0);
+      await sleep(0);
+      assertEquals([time(), rang], [10, [10]]);
+    });
+  });
+
+  it("sends signals to the handlers of the loop alone", async () => {
+    await runTest(async ({ signal }) => {
+      assertEquals(signal("SIGTERM"), false);
+    });
+  });
+
+  it("gives runners a function without parameters", async () => {
+    const test = virtual(async ({ time }) => {
+      await sleep(60);
+      assertEquals(time(), 60);
+    });
+    assertEquals(test.length, 0);
+    await test();
+    await test();
+  });
+});
