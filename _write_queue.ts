@@ -25,7 +25,7 @@ export class WriteQueue {
   }
 
   /** Writes what the stream takes. */
-  flush(stream: StreamSocket): void {
+  flush(stream: Pick<StreamSocket, "write">): void {
     const pieces = this.#pieces;
     let next = 0;
     while (next < pieces.length) {

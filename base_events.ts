@@ -6,7 +6,12 @@
  */
 
 import type { DatagramSocket } from "./_platform/datagrams.ts";
-import type { ReadPipe, WritePipe } from "./_platform/pipes.ts";
+import type {
+  PipeSource,
+  PipeTarget,
+  ReadPipe,
+  WritePipe,
+} from "./_platform/pipes.ts";
 import type { SocketAddress, StreamSocket } from "./_platform/sockets.ts";
 import { connectAcceptedSocket, createConnection } from "./_connecting.ts";
 import { type Coro, Coroutine } from "./coroutines.ts";
@@ -44,14 +49,12 @@ import type { SSLContext } from "./_ssl_context.ts";
 import {
   connectReadPipe,
   connectWritePipe,
-  type GivenSource,
-  type GivenTarget,
   makeSubprocessTransport,
   subprocessExec,
   subprocessShell,
   type SubprocessStart,
 } from "./_subprocesses.ts";
-import type { SubprocessArgs, SubprocessOptions } from "./_subprocess_types.ts";
+import type { ProgramArgs, SubprocessOptions } from "./_subprocess_types.ts";
 import type {
   BaseTransport,
   DatagramTransport,
@@ -331,7 +334,7 @@ export class BaseEventLoop extends LoopServices {
    */
   override connectReadPipe<P extends BaseProtocol>(
     protocolFactory: ProtocolFactory<P>,
-    pipe: GivenSource,
+    pipe: PipeSource,
   ): Coroutine<[transport: ReadTransport, protocol: P]> {
     return new Coroutine<[transport: ReadTransport, protocol: P]>(
       connectReadPipe as never,
@@ -351,7 +354,7 @@ export class BaseEventLoop extends LoopServices {
    */
   override connectWritePipe<P extends BaseProtocol>(
     protocolFactory: ProtocolFactory<P>,
-    pipe: GivenTarget,
+    pipe: PipeTarget,
   ): Coroutine<[transport: WriteTransport, protocol: P]> {
     return new Coroutine<[transport: WriteTransport, protocol: P]>(
       connectWritePipe as never,
@@ -383,18 +386,20 @@ export class BaseEventLoop extends LoopServices {
    * Starts a program.
    *
    * @param protocolFactory Makes the protocol that is told of the child.
-   * @param args The program, what it is called with, and perhaps options at the end:
-   * see {@linkcode SubprocessOptions}; streams are pipes unless given.
+   * @param program A path, or a name that is looked for in PATH.
+   * @param args What it is called with, and perhaps options at the end: see
+   * {@linkcode SubprocessOptions}; streams are pipes unless given.
    * @returns The transport and the protocol, once the pipes are connected.
    * @throws OSError If it cannot be started.
    */
   override subprocessExec<P extends SubprocessProtocol>(
     protocolFactory: ProtocolFactory<P>,
-    ...args: SubprocessArgs
+    program: string | URL,
+    ...args: ProgramArgs
   ): Coroutine<[transport: SubprocessTransport, protocol: P]> {
     return new Coroutine<[transport: SubprocessTransport, protocol: P]>(
       subprocessExec as never,
-      [this, protocolFactory, args],
+      [this, protocolFactory, program, args],
     );
   }
 

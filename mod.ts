@@ -54,3 +54,15 @@ export * from "./timeouts.ts";
 export * from "./transports.ts";
 export * from "./trsock.ts";
 export * from "./unix_events.ts";
+export {
+  IocpProactor,
+  ProactorEventLoop,
+  WindowsProactorEventLoopPolicy,
+  WindowsSelectorEventLoopPolicy,
+} from "./windows_events.ts";
+// These take the place of what unix_events.ts and windows_events.ts both have.
+export {
+  DefaultEventLoopPolicy,
+  EventLoop,
+  SelectorEventLoop,
+} from "./_os_events.ts";

@@ -1,5 +1,6 @@
 /** The adapter for Bun. */
 
+import { noted } from "./children.ts";
 import { hostClock } from "./clock.ts";
 import { asyncHooksContext, enteringHop } from "./context.ts";
 import { type AsyncHooksModule, builtin, host } from "./host.ts";
@@ -7,6 +8,7 @@ import { bunPipes } from "./bun_pipes.ts";
 import { bunProcesses } from "./bun_processes.ts";
 import { bunSignals } from "./bun_signals.ts";
 import { bunSockets } from "./bun_sockets.ts";
+import { bunWorkers } from "./bun_workers.ts";
 import { nodeDatagrams } from "./node_datagrams.ts";
 import { nodeDns } from "./dns.ts";
 import { nodeTls } from "./tls.ts";
@@ -30,12 +32,13 @@ export function bunPlatform(): Platform {
       isMainThread: host.Bun!.isMainThread,
       env: (name) => process.env[name],
     },
-    signals: bunSignals(),
+    signals: bunSignals(process.platform),
     sockets: bunSockets(),
     datagrams: nodeDatagrams(),
     dns: nodeDns(),
     tls: nodeTls(),
     pipes: bunPipes(),
-    processes: bunProcesses(),
+    processes: noted(bunProcesses()),
+    workers: bunWorkers(),
   };
 }

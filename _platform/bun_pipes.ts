@@ -3,6 +3,7 @@
  * thread; regular files through node:fs.
  */
 
+import { isFifo, type OpenFifo, openFifo } from "./fifos.ts";
 import { host } from "./host.ts";
 import {
   canBeWaitedFor,
@@ -85,7 +86,7 @@ export class BunPipeSink implements PushSink {
   }
 
   #close(): void {
-    if (this.#fd > 2) closeFd(this.#fd);
+    if (this.#fd >= 0) closeFd(this.#fd);
   }
 
   ref(): void {
@@ -101,30 +102,55 @@ export class BunPipeSink implements PushSink {
 class FdStreamSource implements PullSource {
   readonly #source: PullSource;
   readonly #fd: number;
+  /** What was read before it became a stream. */
+  #first: Uint8Array | null;
 
-  constructor(stream: ReadableStream<Uint8Array>, fd: number) {
+  constructor(
+    stream: ReadableStream<Uint8Array>,
+    fd: number,
+    first: Uint8Array | null,
+  ) {
     this.#source = streamSource(stream);
     this.#fd = fd;
+    this.#first = first;
   }
 
-  pull(borrows: boolean): Promise<Uint8Array | null> {
-    return this.#source.pull(borrows);
+  async pull(borrows: boolean): Promise<Uint8Array | null> {
+    const first = this.#first;
+    if (first === null) return await this.#source.pull(borrows);
+    this.#first = null;
+    return first;
   }
 
   async close(): Promise<void> {
     try {
       await this.#source.close();
     } finally {
-      if (this.#fd > 2) closeFd(this.#fd);
+      closeFd(this.#fd);
     }
   }
+}
+
+/** The descriptor of what is to be opened. */
+async function openFd(
+  what: { readonly fd: number } | { readonly path: string },
+  writes: boolean,
+  signal: AbortSignal | undefined,
+): Promise<OpenFifo> {
+  if ("fd" in what) return { fd: what.fd, first: null };
+  const { path } = what;
+  if (isFifo(path)) return await openFifo(path, writes, signal);
+  return { fd: await openFile(path, writes ? "w" : "r"), first: null };
 }
 
 /** Makes the pipes of Bun. */
 export function bunPipes(): Pipes {
   const bun = host.Bun as unknown as BunFiles;
 
-  async function openRead(from: PipeSource): Promise<ReadPipe> {
+  async function openRead(
+    from: PipeSource,
+    signal?: AbortSignal,
+  ): Promise<ReadPipe> {
     if (from instanceof ReadableStream) {
       return new PulledPipe(streamSource(from), "the stream");
     }
@@ -134,20 +160,24 @@ export function bunPipes(): Pipes {
       return new PulledPipe(new FileReadSource(what.file), name);
     }
     try {
-      const fd = "fd" in what ? what.fd : await openFile(what.path, "r");
+      const { fd, first } = await openFd(what, false, signal);
       return canBeWaitedFor(fd)
         ? new PulledPipe(
-          new FdStreamSource(bun.file(fd).stream(), fd),
+          new FdStreamSource(bun.file(fd).stream(), fd, first),
           name,
           true,
         )
         : new PulledPipe(new FdSource(fd), name);
     } catch (error) {
+      signal?.throwIfAborted();
       throw systemError(`Cannot open ${name} to read it`, error);
     }
   }
 
-  async function openWrite(to: PipeTarget): Promise<WritePipe> {
+  async function openWrite(
+    to: PipeTarget,
+    signal?: AbortSignal,
+  ): Promise<WritePipe> {
     if (to instanceof WritableStream) {
       return new PushedPipe(new StreamSink(to), "the stream");
     }
@@ -155,7 +185,7 @@ export function bunPipes(): Pipes {
     const name = nameOf(what);
     if ("file" in what) return new PushedPipe(new FileSink(what.file), name);
     try {
-      const fd = "fd" in what ? what.fd : await openFile(what.path, "w");
+      const { fd } = await openFd(what, true, signal);
       return new PushedPipe(
         canBeWaitedFor(fd)
           ? new BunPipeSink(bun.file(fd).writer(), fd)
@@ -163,6 +193,7 @@ export function bunPipes(): Pipes {
         name,
       );
     } catch (error) {
+      signal?.throwIfAborted();
       throw systemError(`Cannot open ${name} to write it`, error);
     }
   }

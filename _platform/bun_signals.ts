@@ -2,6 +2,7 @@
 
 import { type CompiledGuard, installGuard, isCompiled } from "./bun_guard.ts";
 import { builtin, host } from "./host.ts";
+import { signalNumbers } from "./signal_numbers.ts";
 import {
   isIgnored,
   knowsLayout,
@@ -49,6 +50,9 @@ interface Ffi {
 }
 
 const process = (): BunProcess => host.process as unknown as BunProcess;
+
+/** Signals that Bun takes a listener for and never calls it. */
+const UNHEARD: ReadonlySet<string> = new Set(["SIGPWR", "SIGSTKFLT"]);
 
 /** How long a run lasts before its guard learns to tell doubled presses. */
 const RELIEF_DELAY_MS = 100;
@@ -199,10 +203,18 @@ function watchRejections(): void {
   host.setImmediate?.(stop);
 }
 
+function add(name: string, handler: () => void): void {
+  if (UNHEARD.has(name) || name.startsWith("SIGRT")) {
+    throw new TypeError(`Bun does not listen to ${name}`);
+  }
+  process().on(name, handler);
+}
+
 /** Signals of this Bun process. */
-export function bunSignals(): Signals {
+export function bunSignals(os: string): Signals {
   return {
-    add: (name, handler) => process().on(name, handler),
+    numbers: signalNumbers(os),
+    add,
     remove: (name, handler) => process().off(name, handler),
     isHandled,
     watchInterrupts,

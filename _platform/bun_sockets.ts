@@ -40,6 +40,8 @@ interface BunNet {
 
 /** One set of handlers serves every socket: which one it is stands in `data`. */
 const HANDLERS = {
+  // A Buffer would have to be wrapped anew, which costs Bun an object more for each.
+  binaryType: "uint8array",
   open(socket: BunSocket): void {
     // At once, before the first byte can come.
     socket.pause();

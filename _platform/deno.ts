@@ -5,6 +5,7 @@
  * time shows that this works. Elsewhere the public API serves.
  */
 
+import { noted } from "./children.ts";
 import { hostClock } from "./clock.ts";
 import { asyncHooksContext, enteringHop, promiseHop } from "./context.ts";
 import { type AsyncHooksModule, builtin, host } from "./host.ts";
@@ -13,6 +14,7 @@ import { denoPipes } from "./deno_pipes.ts";
 import { denoProcesses } from "./deno_processes.ts";
 import { denoSignals } from "./deno_signals.ts";
 import { denoSockets } from "./deno_sockets.ts";
+import { denoWorkers } from "./deno_workers.ts";
 import { nodeDns } from "./dns.ts";
 import { nodeTls } from "./tls.ts";
 import type { ContextStore, Platform } from "./types.ts";
@@ -112,6 +114,7 @@ export function denoPlatform(): Platform {
   const hooks = builtin<AsyncHooksModule>("node:async_hooks")!;
   const ops = findContextOps(deno);
   const context = asyncHooksContext(hooks, denoHop(ops));
+  const os = deno.build.os === "windows" ? "win32" : deno.build.os;
   return {
     runtime: "deno",
     clock: hostClock(1e-6),
@@ -119,7 +122,7 @@ export function denoPlatform(): Platform {
       ? context
       : { createStore: () => rawStore(ops), hop: context.hop },
     os: {
-      name: deno.build.os === "windows" ? "win32" : deno.build.os,
+      name: os,
       pid: deno.pid,
       isMainThread: host.WorkerGlobalScope === undefined,
       env(name) {
@@ -131,12 +134,13 @@ export function denoPlatform(): Platform {
         return state === "granted" ? deno.env.get(name) : undefined;
       },
     },
-    signals: denoSignals(),
+    signals: denoSignals(os),
     sockets: denoSockets(),
     datagrams: nodeDatagrams(),
     dns: nodeDns(),
     tls: nodeTls(),
     pipes: denoPipes(),
-    processes: denoProcesses(),
+    processes: noted(denoProcesses()),
+    workers: denoWorkers(),
   };
 }

@@ -5,6 +5,7 @@
  * a read that waits when it is closed ends with the next bytes only.
  */
 
+import { endWait } from "./fifos.ts";
 import { host } from "./host.ts";
 import {
   canBeWaitedFor,
@@ -40,14 +41,34 @@ interface DenoFiles {
   open(path: string, options: object): Promise<HostFile>;
 }
 
+/** What closing a standard stream does. */
+const keep = { close(): void {} };
+
 /** Makes the pipes of Deno. */
 export function denoPipes(): Pipes {
   const deno = host.Deno as unknown as DenoFiles;
 
-  async function open(what: Named, options: object): Promise<HostFile | null> {
+  async function open(
+    what: Named,
+    writes: boolean,
+    signal: AbortSignal | undefined,
+  ): Promise<HostFile | null> {
     if ("file" in what) return what.file;
-    if ("path" in what) return await deno.open(what.path, options);
-    return null;
+    if (!("path" in what)) return null;
+    const { path } = what;
+    const giveUp = () => endWait(path, writes);
+    signal?.addEventListener("abort", giveUp);
+    try {
+      const file = await deno.open(
+        path,
+        writes ? { write: true, create: true, truncate: true } : { read: true },
+      );
+      if (!signal?.aborted) return file;
+      file.close();
+      throw signal.reason;
+    } finally {
+      signal?.removeEventListener("abort", giveUp);
+    }
   }
 
   function standard(fd: number): HostFile | undefined {
@@ -69,7 +90,13 @@ export function denoPipes(): Pipes {
 
   function fdSink(fd: number): PushSink {
     const file = standard(fd);
-    if (file?.write !== undefined) return new FileSink(file);
+    // Its own writers go on after the pipe is closed.
+    if (file?.write !== undefined) {
+      return new FileSink({
+        ...keep,
+        write: (data) => file.write!(data),
+      });
+    }
     if (!canBeWaitedFor(fd)) return new FdSink(fd);
     try {
       return new NodeSink(socketOf(fd, false));
@@ -79,14 +106,17 @@ export function denoPipes(): Pipes {
     }
   }
 
-  async function openRead(from: PipeSource): Promise<ReadPipe> {
+  async function openRead(
+    from: PipeSource,
+    signal?: AbortSignal,
+  ): Promise<ReadPipe> {
     if (from instanceof ReadableStream) {
       return new PulledPipe(streamSource(from), "the stream");
     }
     const what = named(from, "read");
     const name = nameOf(what);
     try {
-      const file = await open(what, { read: true });
+      const file = await open(what, false, signal);
       return new PulledPipe(
         file === null
           ? fdSource((what as { fd: number }).fd)
@@ -94,22 +124,22 @@ export function denoPipes(): Pipes {
         name,
       );
     } catch (error) {
+      signal?.throwIfAborted();
       throw systemError(`Cannot open ${name} to read it`, error);
     }
   }
 
-  async function openWrite(to: PipeTarget): Promise<WritePipe> {
+  async function openWrite(
+    to: PipeTarget,
+    signal?: AbortSignal,
+  ): Promise<WritePipe> {
     if (to instanceof WritableStream) {
       return new PushedPipe(new StreamSink(to), "the stream");
     }
     const what = named(to, "write");
     const name = nameOf(what);
     try {
-      const file = await open(what, {
-        write: true,
-        create: true,
-        truncate: true,
-      });
+      const file = await open(what, true, signal);
       return new PushedPipe(
         file === null
           ? fdSink((what as { fd: number }).fd)
@@ -117,6 +147,7 @@ export function denoPipes(): Pipes {
         name,
       );
     } catch (error) {
+      signal?.throwIfAborted();
       throw systemError(`Cannot open ${name} to write it`, error);
     }
   }

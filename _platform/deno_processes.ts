@@ -45,6 +45,9 @@ interface DenoCommands {
   };
 }
 
+/** A folder that cannot be. */
+const NOWHERE = "/dev/null/nowhere";
+
 /** What Deno calls a standard stream of a child. */
 function streamOf(stream: ChildStream): string | number {
   return stream === "pipe" ? "piped" : stream;
@@ -117,11 +120,32 @@ class DenoProcess implements Child {
 export function denoProcesses(): Processes {
   const { Command } = host.Deno as unknown as DenoCommands;
 
+  /**
+   * Asks for a program that a shell is to become. Deno looks at the right to run it,
+   * and for a name in PATH, before it finds that there is no such folder.
+   *
+   * @throws {OSError} When it may not be run, or its name is in no folder of PATH.
+   */
+  function askFor(options: SpawnOptions): void {
+    const { env } = options;
+    try {
+      new Command(options.file, {
+        cwd: NOWHERE,
+        ...(env !== undefined && { env, clearEnv: true }),
+      }).spawn().kill("SIGKILL");
+    } catch (error) {
+      if (!String((error as Error).message).includes(NOWHERE)) {
+        throw spawnError(options, error);
+      }
+    }
+  }
+
   function spawn(options: SpawnOptions): Child {
     if (options.passFds?.length || options.argv0 !== undefined) {
       return new NodeChild(spawnNode(options), options);
     }
     const { file, args } = commandOf(options);
+    if (file !== options.file) askFor(options);
     const stderr = stderrOf(options);
     const { cwd, env, uid, gid } = options;
     let child: DenoChild;

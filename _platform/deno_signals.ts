@@ -2,6 +2,7 @@
 
 import { GuardWorker } from "./deno_guard.ts";
 import { builtin, host } from "./host.ts";
+import { signalNumbers } from "./signal_numbers.ts";
 import {
   isIgnored,
   knowsLayout,
@@ -260,8 +261,9 @@ function endIfWanted(event: Event, error: unknown): void {
 }
 
 /** Signals of this Deno process. */
-export function denoSignals(): Signals {
+export function denoSignals(os: string): Signals {
   return {
+    numbers: signalNumbers(os),
     add: (name, handler) => deno().addSignalListener(name, handler),
     remove: (name, handler) => deno().removeSignalListener(name, handler),
     isHandled,

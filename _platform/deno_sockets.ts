@@ -21,7 +21,7 @@ import {
 import { host } from "./host.ts";
 import { nodeSockets } from "./node_sockets.ts";
 import { removeSocketFile, SocketFile } from "./socket_files.ts";
-import { codeOf, systemError } from "./socket_errors.ts";
+import { codeOf, ownError, systemError } from "./socket_errors.ts";
 import type {
   ListenSocket,
   SocketAddress,
@@ -131,6 +131,7 @@ class DenoListen implements ListenSocket {
 export function denoSockets(): StreamSockets {
   const deno = host.Deno as unknown as DenoNet;
   const node = nodeSockets(deno);
+  const windows = host.Deno!.build.os === "windows";
 
   async function connect(
     to: TcpTarget | UnixTarget,
@@ -138,6 +139,8 @@ export function denoSockets(): StreamSockets {
   ): Promise<StreamSocket> {
     signal?.throwIfAborted();
     const unix = "path" in to;
+    // Deno's own API has no named pipes.
+    if (unix && windows) return node.connect(to, signal);
     if (!unix && (to.localAddress !== undefined || to.localPort)) {
       // Deno.connect pays no heed to a local address.
       return node.connect(to, signal).catch((error) => {
@@ -148,7 +151,11 @@ export function denoSockets(): StreamSockets {
       unix ? showPath(to.path) : hostPort(to.host, to.port)
     }`;
     if (unix) checkPath(to.path, action);
-    else checkPort(to.port, action);
+    else {
+      checkPort(to.port, action);
+      // Nobody's, so that the kernel refuses it; Deno takes it for a mistake.
+      if (to.port === 0) throw ownError(action, "ECONNREFUSED");
+    }
     const options = unix
       ? { transport: "unix", path: to.path }
       : { hostname: to.host, port: to.port, ...signal && { signal } };
@@ -182,6 +189,7 @@ export function denoSockets(): StreamSockets {
   async function listen(at: TcpPlace | UnixPlace): Promise<ListenSocket> {
     if (ending.size > 0) await Promise.allSettled(ending);
     if ("path" in at) {
+      if (windows) return node.listen(at);
       const action = `Cannot listen on ${showPath(at.path)}`;
       checkPath(at.path, action);
       return listening(

@@ -79,12 +79,13 @@ export function fakePlatform(options: FakeOptions = {}): FakePlatform {
       isMainThread: real.os.isMainThread,
       env: (name) => options.env?.[name],
     },
-    signals: fakeSignals(),
+    signals: fakeSignals(options.os ?? real.os.name),
     sockets: fakeSockets(real.clock.immediate),
     datagrams: real.datagrams,
     dns: real.dns,
     tls: real.tls,
     pipes: real.pipes,
     processes: real.processes,
+    workers: real.workers,
   };
 }

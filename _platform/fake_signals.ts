@@ -1,5 +1,6 @@
 /** Signals that a test sends, and a record of how the program would have ended. */
 
+import { signalNumbers } from "./signal_numbers.ts";
 import type { Ending, InterruptWatch, Signals } from "./signals.ts";
 
 /** Signals under a test's control. */
@@ -10,19 +11,24 @@ export interface FakeSignals extends Signals {
   readonly raised: string[];
   /** What an error that nothing caught would do. */
   endingOf(error: unknown): Ending | undefined;
+  /** The signals that `add` refuses. */
+  readonly unheard: Set<string>;
   /** Whether `watchInterrupts` may watch, as in a main thread. */
   mainThread: boolean;
 }
 
 /** Makes signals that nothing but `send` sends. */
-export function fakeSignals(): FakeSignals {
+export function fakeSignals(os: string): FakeSignals {
   const handlers = new Map<string, (() => void)[]>();
   const raised: string[] = [];
   let ending: ((error: unknown) => Ending | undefined) | undefined;
   const fake: FakeSignals = {
     mainThread: true,
+    unheard: new Set(),
     raised,
+    numbers: signalNumbers(os),
     add(name, handler) {
+      if (fake.unheard.has(name)) throw new TypeError(`deaf to ${name}`);
       handlers.set(name, [...handlers.get(name) ?? [], handler]);
     },
     remove(name, handler) {

@@ -139,9 +139,12 @@ export class NodeSink implements PushSink {
   }
 }
 
-/** Closes a descriptor; that it was closed already is no matter. */
+/**
+ * Closes a descriptor; that it was closed already is no matter. The standard streams
+ * stay: the next file to be opened would take their numbers.
+ */
 export function closeFd(fd: number): void {
-  files().close(fd, ignore);
+  if (fd > 2) files().close(fd, ignore);
 }
 
 /** A descriptor of node:fs to be read, where it stands. */

@@ -90,10 +90,15 @@ export class NodeChild implements Child {
   readonly stderr: ReadPipe | null;
   readonly #child: NodeProcess;
   readonly #file: string;
+  readonly #exited: Promise<number>;
 
   constructor(child: NodeProcess, options: SpawnOptions) {
     const { file } = options;
     this.#child = child;
+    // From now on: the event comes once.
+    this.#exited = new Promise((resolve) => {
+      child.on("exit", (code, signal) => resolve(returnCode(code, signal)));
+    });
     this.#file = file;
     this.pid = child.pid!;
     this.stdin = options.stdin === "pipe"
@@ -108,7 +113,7 @@ export class NodeChild implements Child {
   }
 
   onExit(told: (returncode: number) => void): void {
-    this.#child.on("exit", (code, signal) => told(returnCode(code, signal)));
+    this.#exited.then(told);
   }
 
   kill(signal: number): void {

@@ -1,6 +1,5 @@
 /** What the adapters share to tell apart what pipes are made of. */
 
-import { NotImplementedError } from "../exceptions.ts";
 import { builtin } from "./host.ts";
 import type { HostFile, PipeFile } from "./pipes.ts";
 
@@ -20,7 +19,7 @@ export function named(what: PipeFile, method: "read" | "write"): Named {
     >("node:url")!;
     return { path: fileURLToPath(what) };
   }
-  const { fd } = what as { fd?: unknown };
+  const fd: unknown = (what as { fd?: unknown } | null)?.fd;
   if (typeof fd === "number") return { fd: checkFd(fd) };
   if (typeof (what as HostFile | null)?.[method] === "function") {
     return { file: what as HostFile };
@@ -43,9 +42,4 @@ export function nameOf(what: Named): string {
   return ["the standard input", "the standard output", "the standard error"][
     what.fd
   ] ?? `the file descriptor ${what.fd}`;
-}
-
-/** The error of a runtime that cannot. */
-export function cannot(action: string, why: string): NotImplementedError {
-  return new NotImplementedError(`${action}: ${why}`);
 }

@@ -116,19 +116,21 @@ export interface Pipes {
    * Opens something to be read. Opening a FIFO waits until somebody writes to it.
    *
    * @param from What.
+   * @param signal Gives the wait for a FIFO up.
    * @returns The pipe.
    * @throws {OSError} When it cannot be opened.
    * @throws {NotImplementedError} When the runtime cannot.
    */
-  openRead(from: PipeSource): Promise<ReadPipe>;
+  openRead(from: PipeSource, signal?: AbortSignal): Promise<ReadPipe>;
   /**
    * Opens something to be written. Opening a FIFO waits until somebody reads it; a
    * file is made where there is none, and written from its start.
    *
    * @param to What.
+   * @param signal Gives the wait for a FIFO up.
    * @returns The pipe.
    * @throws {OSError} When it cannot be opened.
    * @throws {NotImplementedError} When the runtime cannot.
    */
-  openWrite(to: PipeTarget): Promise<WritePipe>;
+  openWrite(to: PipeTarget, signal?: AbortSignal): Promise<WritePipe>;
 }

@@ -56,12 +56,17 @@ export class PushedPipe implements WritePipe {
   }
 
   write(data: Uint8Array): number {
-    if (
-      this.#out !== null || this.#closing || this.#closed || data.length === 0
-    ) return 0;
-    const piece = data.length > PIECE ? data.subarray(0, PIECE) : data;
-    this.#push(piece);
-    return piece.length;
+    const { length } = data;
+    let taken = 0;
+    // More than one piece only where the system takes each at once.
+    while (
+      taken < length && this.#out === null && !this.#closing && !this.#closed
+    ) {
+      const end = Math.min(length, taken + PIECE);
+      this.#push(end - taken < length ? data.subarray(taken, end) : data);
+      taken = end;
+    }
+    return taken;
   }
 
   #push(piece: Uint8Array): void {

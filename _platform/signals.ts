@@ -1,5 +1,7 @@
 /** The signals capability, and what the adapters share to provide it. */
 
+import type { SignalNumbers } from "./signal_numbers.ts";
+
 // Taken once: fake timers that a test installs later must not reach in here.
 const { setTimeout, clearTimeout, performance } = globalThis;
 
@@ -21,7 +23,13 @@ export interface InterruptWatch {
 
 /** Signals of the process; names are as in "SIGINT". */
 export interface Signals {
-  /** Calls `handler` at each such signal; it does not keep the process alive. */
+  /** The signals that the system has; the runtime may hear fewer of them. */
+  readonly numbers: SignalNumbers;
+  /**
+   * Calls `handler` at each such signal; it does not keep the process alive.
+   *
+   * @throws {Error} When the runtime cannot hear it.
+   */
   add(name: string, handler: () => void): void;
   /** Takes back `add`; with the last handler the default action returns. */
   remove(name: string, handler: () => void): void;

@@ -44,6 +44,8 @@ export interface StreamSocket {
   readonly remote: SocketAddress;
   /** The bytes taken by `write` that the kernel does not have yet. */
   readonly buffered: number;
+  /** Whether no chunk is ever overwritten, even where the owner borrows. */
+  readonly fresh?: boolean;
   /** Sets the owner, or replaces it. Comes before all else. */
   attach(events: StreamEvents): void;
   /**

@@ -10,6 +10,7 @@ import type { Processes } from "./processes.ts";
 import type { Signals } from "./signals.ts";
 import type { StreamSockets } from "./sockets.ts";
 import type { Tls } from "./tls_types.ts";
+import type { Workers } from "./workers.ts";
 
 /** The names of the runtimes that have an adapter. */
 export type RuntimeName = "deno" | "bun" | "node" | "web" | "fake";
@@ -81,4 +82,5 @@ export interface Platform {
   readonly tls: Tls;
   readonly pipes: Pipes;
   readonly processes: Processes;
+  readonly workers: Workers;
 }

@@ -1,0 +1,59 @@
+/**
+ * The thread's own side of a worker. It stands apart from the other adapters so that
+ * a worker need not load them all.
+ */
+
+/** The globals of a worker that are used. */
+interface Scope {
+  onmessage: ((event: MessageEvent) => void) | null;
+  postMessage(message: unknown, transfer: Transferable[]): void;
+  close?: () => void;
+  addEventListener(type: string, listener: (event: Event) => void): void;
+  readonly process?: { exit(code: number): never };
+}
+
+const scope = globalThis as unknown as Scope;
+
+/** Sends something to the thread that started this one. */
+export function post(message: unknown, transfer: Transferable[] = []): void {
+  scope.postMessage(message, transfer);
+}
+
+/**
+ * Listens to the thread that started this one, and for the end of this one.
+ *
+ * @param message Called with what was sent.
+ * @param died Called before the worker ends by an error that nothing caught, or,
+ * without one, by itself. Deno tells the other side of neither.
+ */
+export function listen(
+  message: (data: unknown) => void,
+  died: (error: unknown, byError: boolean) => void,
+): void {
+  const { close, process } = scope;
+  scope.onmessage = ({ data }) => message(data);
+  let dying = false;
+  const die = (error: unknown, byError: boolean) => {
+    if (dying) return;
+    dying = true;
+    died(error, byError);
+  };
+  const uncaught = (event: Event) => {
+    const { error, reason } = event as ErrorEvent & PromiseRejectionEvent;
+    if (event.defaultPrevented) return;
+    event.preventDefault();
+    die(event.type === "error" ? error : reason, true);
+    if (close !== undefined) close.call(scope);
+    else process?.exit(1);
+  };
+  scope.addEventListener("error", uncaught);
+  scope.addEventListener("unhandledrejection", uncaught);
+  // Of Deno.exit() and process.exit(); close() has no event.
+  scope.addEventListener("unload", () => die(undefined, false));
+  if (close !== undefined) {
+    scope.close = () => {
+      die(undefined, false);
+      close.call(scope);
+    };
+  }
+}
