@@ -30,6 +30,9 @@ import {
   SystemExit,
 } from "./exceptions.ts";
 import type { Future } from "./futures.ts";
+import { Inspector, isWanted } from "./_inspector.ts";
+import { type Instrument, setInstrument } from "./_instruments.ts";
+import { RunInterrupts } from "./_interrupts.ts";
 import { allTasks, ensureFuture, gather, sleep, type Task } from "./tasks.ts";
 
 /**
@@ -45,6 +48,17 @@ export interface RunnerOptions {
   debug?: boolean | undefined;
   /** Makes the loop; {@linkcode newEventLoop} unless given. */
   loopFactory?: (() => AbstractEventLoop) | undefined;
+  /**
+   * Is told what tasks and callbacks do, until the runner is closed. An addition to
+   * asyncio.
+   */
+  instrument?: Instrument | undefined;
+  /**
+   * Whether the commands `ps` and `pstree` of `@x/asyncio/main` may look at its tasks
+   * from other processes of the same user, and SIGQUIT prints them; as the
+   * environment variable ASYNCIO_INSPECT says unless given. An addition to asyncio.
+   */
+  inspectable?: boolean | undefined;
 }
 
 /** Options of {@linkcode Runner.run}. */
@@ -64,7 +78,8 @@ type State = "created" | "initialized" | "closed";
  * {@linkcode KeyboardInterrupt}. A second Ctrl-C makes it throw at once, whatever
  * the task does. A program that does not catch the error ends by SIGINT, as
  * programs do without a handler (the shell sees 130). Where a listener for SIGINT
- * stands already, it is left alone.
+ * stands already, it is left alone; one that the loop's `addSignalHandler` adds later
+ * takes the runner's place.
  *
  * @example Two runs that share a context
  * ```ts
@@ -80,6 +95,11 @@ export class Runner {
   #state: State = "created";
   readonly #debug: boolean | undefined;
   readonly #loopFactory: (() => AbstractEventLoop) | undefined;
+  readonly #instrument: Instrument | undefined;
+  readonly #inspectable: boolean | undefined;
+  #inspector: Inspector | null = null;
+  /** Puts back the instrument that was set before. */
+  #withdraw: (() => void) | null = null;
   #loop: AbstractEventLoop | null = null;
   #context: Context | null = null;
   #setLoop = false;
@@ -96,6 +116,8 @@ export class Runner {
   constructor(options?: RunnerOptions) {
     this.#debug = options?.debug;
     this.#loopFactory = options?.loopFactory;
+    this.#instrument = options?.instrument;
+    this.#inspectable = options?.inspectable;
   }
 
   /**
@@ -122,13 +144,17 @@ export class Runner {
     this.#interrupts = 0;
     this.#cutShort = false;
     const signals = signalsOf(loop);
-    const watch = signals.watchInterrupts(() => this.#onInterrupt(loop, task));
+    const watch = new RunInterrupts(
+      loop,
+      signals,
+      () => this.#onInterrupt(loop, task),
+    );
     try {
       return await loop.runUntilComplete(task);
     } catch (error) {
       throw onTheWayOut(signals, this.#interruptOr(error, task));
     } finally {
-      watch?.dispose();
+      watch.dispose();
     }
   }
 
@@ -174,6 +200,11 @@ export class Runner {
       this.#setLoop = true;
     } else loop = this.#loopFactory();
     if (this.#debug !== undefined) loop.setDebug(this.#debug);
+    if (this.#instrument !== undefined) {
+      const before = setInstrument(this.#instrument);
+      this.#withdraw = () => void setInstrument(before);
+    }
+    if (this.#inspectable ?? isWanted()) this.#inspector = new Inspector(loop);
     this.#loop = loop;
     this.#context = copyContext();
     this.#state = "initialized";
@@ -192,6 +223,10 @@ export class Runner {
       }
     } finally {
       if (this.#setLoop) setEventLoop(null);
+      this.#withdraw?.();
+      this.#withdraw = null;
+      this.#inspector?.close();
+      this.#inspector = null;
       loop.close();
       this.#loop = null;
       this.#state = "closed";
@@ -233,7 +268,7 @@ export class Runner {
  *
  * @param main A coroutine, a function that makes one (called as the first step of
  * the task), or anything else that can be awaited.
- * @param options `debug`: turns debug mode on or off; `loopFactory`: makes the loop.
+ * @param options See {@linkcode RunnerOptions}.
  * @returns The result of `main`.
  * @throws RuntimeError When a loop runs already.
  * @throws TypeError When `main` is nothing that can be awaited.

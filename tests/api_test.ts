@@ -30,6 +30,7 @@ import * as taskgroups from "../taskgroups.ts";
 import * as tasks from "../tasks.ts";
 import * as threads from "../threads.ts";
 import * as timeouts from "../timeouts.ts";
+import * as tools from "../tools.ts";
 import * as transports from "../transports.ts";
 import * as unix_events from "../unix_events.ts";
 import * as windows_events from "../windows_events.ts";
@@ -62,6 +63,7 @@ const MODULES: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {
   tasks,
   threads,
   timeouts,
+  tools,
   transports,
   trsock,
   unix_events,
@@ -205,6 +207,8 @@ const INSTANCES: Readonly<Record<string, () => object>> = {
   },
   SSLProtocolState: () => sslproto.SSLProtocolState,
   AppProtocolState: () => sslproto.AppProtocolState,
+  NodeType: () => tools.NodeType,
+  CycleFoundException: () => new tools.CycleFoundException([], new Map()),
   WriteSubprocessPipeProto: () =>
     new base_subprocess.WriteSubprocessPipeProto(null as never, 0),
   SubprocessStreamProtocol: streamProtocol,

@@ -14,6 +14,7 @@ import { oneIteration, virtualLoop, withLoop } from "./_loops.ts";
 import {
   _getRunningLoop,
   _setRunningLoop,
+  type AbstractChildWatcher,
   AbstractEventLoop,
   AbstractEventLoopPolicy,
   AbstractServer,
@@ -29,6 +30,7 @@ import {
   Handle,
   newEventLoop,
   NotImplementedError,
+  PidfdChildWatcher,
   RuntimeError,
   setChildWatcher,
   setEventLoop,
@@ -294,6 +296,7 @@ describe("policies", () => {
   it("setEventLoopPolicy() chooses, null goes back to the default", () => {
     const calls: string[] = [];
     const { loop } = virtualLoop();
+    const watcher = new PidfdChildWatcher();
     class Own extends AbstractEventLoopPolicy {
       override getEventLoop(): AbstractEventLoop {
         calls.push("get");
@@ -306,9 +309,9 @@ describe("policies", () => {
         calls.push("new");
         return loop;
       }
-      override getChildWatcher(): unknown {
+      override getChildWatcher(): AbstractChildWatcher {
         calls.push("watcher");
-        return 7;
+        return watcher;
       }
       override setChildWatcher(): void {
         calls.push("set watcher");
@@ -321,8 +324,8 @@ describe("policies", () => {
       assertStrictEquals(getEventLoop(), loop);
       assertStrictEquals(newEventLoop(), loop);
       setEventLoop(loop);
-      assertEquals(getChildWatcher(), 7);
-      setChildWatcher(7);
+      assertStrictEquals(getChildWatcher(), watcher);
+      setChildWatcher(watcher);
     } finally {
       setEventLoopPolicy(null);
     }
@@ -338,8 +341,13 @@ describe("policies", () => {
   });
 
   it("a policy without child watchers says so", () => {
-    assertThrows(() => getChildWatcher(), NotImplementedError);
-    assertThrows(() => setChildWatcher(null), NotImplementedError);
+    setEventLoopPolicy(new BaseDefaultEventLoopPolicy());
+    try {
+      assertThrows(() => getChildWatcher(), NotImplementedError);
+      assertThrows(() => setChildWatcher(null), NotImplementedError);
+    } finally {
+      setEventLoopPolicy(null);
+    }
   });
 });
 

@@ -132,6 +132,7 @@ export const LAYERS: readonly (readonly string[])[] = [
     "_windows_pipes",
     "windows_utils",
     "_iocp",
+    "_windows_serving",
     "windows_events",
     "_os_events",
   ],
@@ -164,7 +165,7 @@ export const LAYERS: readonly (readonly string[])[] = [
     "_executor",
     "threads",
   ],
-  ["runners"],
+  ["_inspector_capture", "_inspector_tree", "_inspector", "runners"],
   [
     "_testing_seed",
     "_testing_order",
@@ -191,7 +192,7 @@ export const LAYERS: readonly (readonly string[])[] = [
     "tools",
   ],
   ["mod"],
-  ["main"],
+  ["_repl_format", "_repl", "main"],
 ];
 
 /** Which modules each module imports for their values. */
