@@ -39,8 +39,16 @@ export class LoopServices extends LoopCore {
   #executorShutdown = false;
   #asyncgensShutdown = false;
 
+  /**
+   * Called when the loop is closed: what serves other threads ends.
+   *
+   * @internal
+   */
+  readonly _closers: Set<() => void> = new Set();
+
   /** @internal */
   override _dropExecutor(): void {
+    for (const close of [...this._closers]) close();
     const wasShutdown = this.#executorShutdown;
     this.#executorShutdown = true;
     const executor = this.#executor;

@@ -21,7 +21,7 @@
  */
 
 import { RuntimeError } from "./exceptions.ts";
-import { state, taskStore } from "./_state.ts";
+import { state, type StepOwner, taskStore } from "./_state.ts";
 
 const MISSING: unique symbol = Symbol("missing");
 
@@ -29,7 +29,16 @@ const MISSING: unique symbol = Symbol("missing");
 export interface ContextVarOptions<T> {
   /** What `get` returns where no value was set. */
   default?: T;
+  /**
+   * Whether its value travels to workers, as a structured clone: with `toThread`. The
+   * variable of the same name over there has it, so the name must be its own among
+   * those that travel.
+   */
+  cloneable?: boolean;
 }
+
+/** The variables whose values travel, by name. */
+const cloneables = new Map<string, ContextVar<unknown>>();
 
 /**
  * A variable whose value depends on the context that reads it. Declare it once,
@@ -46,7 +55,9 @@ export class ContextVar<T> {
    * Declares a variable.
    *
    * @param name The name shown in error texts.
-   * @param options `default`: what `get` returns where no value was set.
+   * @param options `default`: what `get` returns where no value was set;
+   * `cloneable`: whether its value travels to workers.
+   * @throws RangeError Where another variable of this name travels.
    */
   constructor(name: string, options?: ContextVarOptions<T>) {
     if (typeof name !== "string") {
@@ -56,6 +67,14 @@ export class ContextVar<T> {
     this.#default = options !== undefined && "default" in options
       ? options.default as T
       : MISSING;
+    if (options?.cloneable !== true) return;
+    if (cloneables.has(name)) {
+      throw new RangeError(
+        `Cannot make context variable '${name}' cloneable: there is another of ` +
+          "this name, and workers tell them apart by it",
+      );
+    }
+    cloneables.set(name, this as ContextVar<unknown>);
   }
 
   /**
@@ -361,4 +380,47 @@ export function snapshotContext(): Context | null {
  */
 export function copyContext(): Context {
   return currentContext().copy();
+}
+
+/**
+ * The values that travel to workers: those set in the current context of variables
+ * marked so. Null where there are none.
+ *
+ * @internal
+ */
+export function _cloneableValues(): Record<string, unknown> | null {
+  if (cloneables.size === 0) return null;
+  const vars = readContext()?._vars;
+  if (vars == null) return null;
+  let values: Record<string, unknown> | null = null;
+  for (const [name, variable] of cloneables) {
+    if (vars.has(variable)) (values ??= {})[name] = vars.get(variable);
+  }
+  return values;
+}
+
+/**
+ * Calls a function where the variables have the values that travelled: for it, and,
+ * where it is async, for all that follows.
+ *
+ * @internal
+ */
+export function _runWithValues<R>(
+  values: Readonly<Record<string, unknown>>,
+  fn: () => R,
+): R {
+  const context = new Context();
+  for (const [name, value] of Object.entries(values)) {
+    const variable = cloneables.get(name);
+    if (variable !== undefined) context._own().set(variable, value);
+  }
+  const owner: StepOwner = {
+    _context: context,
+    // No task: only the context is looked at.
+    done: () => true,
+    getLoop() {
+      throw new RuntimeError("no running event loop");
+    },
+  };
+  return taskStore.run(owner, fn);
 }

@@ -158,10 +158,10 @@ export function denoSockets(): StreamSockets {
     }
     const options = unix
       ? { transport: "unix", path: to.path }
-      : { hostname: to.host, port: to.port, ...signal && { signal } };
+      : { hostname: to.host, port: to.port };
     let conn: DenoConn;
     try {
-      conn = await deno.connect(options);
+      conn = await cancellable(options, signal);
     } catch (error) {
       signal?.throwIfAborted();
       throw systemError(action, error);
@@ -171,6 +171,43 @@ export function denoSockets(): StreamSockets {
       throw signal.reason;
     }
     return new DenoStream(conn);
+  }
+
+  /**
+   * Connects, and gives up at once when it is told to.
+   *
+   * Deno loses the descriptor of a connection that is made already when its signal
+   * aborts, and not delivered yet; so it is told of it a turn later, when all that was
+   * made has been delivered.
+   */
+  function cancellable(
+    options: object,
+    signal?: AbortSignal,
+  ): Promise<DenoConn> {
+    if (signal === undefined) return deno.connect(options);
+    const later = new AbortController();
+    return new Promise<DenoConn>((resolve, reject) => {
+      let over = false;
+      const giveUp = () => {
+        reject(signal.reason);
+        setTimeout(() => {
+          if (!over) later.abort();
+        }, 1e7);
+      };
+      const ended = () => {
+        over = true;
+        signal.removeEventListener("abort", giveUp);
+      };
+      signal.addEventListener("abort", giveUp);
+      deno.connect({ ...options, signal: later.signal }).then((conn) => {
+        ended();
+        if (signal.aborted) conn.close();
+        else resolve(conn);
+      }, (error) => {
+        ended();
+        reject(error);
+      });
+    });
   }
 
   /** What is wrong with the local address, which node:net does not tell. */

@@ -200,7 +200,11 @@ class NodeDatagramSocket implements DatagramSocket {
       } catch (refused) {
         return refused as Error;
       }
-      if (!this.#broadcast && String(to[0]).endsWith(".255")) code = "EACCES";
+      const host = String(to[0]);
+      if (!this.#broadcast && host.endsWith(".255")) code = "EACCES";
+      else if (host.includes(":") !== (this.family === "inet6")) {
+        code = "EAFNOSUPPORT";
+      } else code = "EINVAL";
     }
     return systemError(action, error, code);
   }

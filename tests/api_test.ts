@@ -218,6 +218,8 @@ const INSTANCES: Readonly<Record<string, () => object>> = {
       streamProtocol(),
       null as never,
     ),
+  FrameCallGraphEntry: () => new graph.FrameCallGraphEntry({} as never),
+  FutureCallGraph: () => new graph.FutureCallGraph({} as never, [], []),
   IncompleteReadError: () =>
     new exceptions.IncompleteReadError(new Uint8Array(1), 2),
   LimitOverrunError: () => new exceptions.LimitOverrunError("m", 1),

@@ -162,6 +162,7 @@ export const LAYERS: readonly (readonly string[])[] = [
     "_executor_future",
     "_executor_results",
     "_pool_worker",
+    "_pool",
     "_executor",
     "threads",
   ],
@@ -192,7 +193,7 @@ export const LAYERS: readonly (readonly string[])[] = [
     "tools",
   ],
   ["mod"],
-  ["_repl_format", "_repl", "main"],
+  ["_repl_completion", "_repl", "main"],
 ];
 
 /** Which modules each module imports for their values. */
