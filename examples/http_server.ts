@@ -229,9 +229,10 @@ export function pages({ method, path, body }: Request): Response {
   return { status: 200, body: "hello\n" };
 }
 
-if (import.meta.main) {
-  const { argv } = (await import("node:process")).default;
-  const port = Number(argv[2] ?? "8080");
+const { main } = import.meta as { main?: boolean };
+if (main) {
+  const { process } = globalThis as { process?: { argv: string[] } };
+  const port = Number(process?.argv[2] ?? 8080);
   await run(async () => {
     await using server = await startServer(
       serveHttp(pages),

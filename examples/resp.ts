@@ -226,14 +226,15 @@ export class MiniRedis {
   }
 }
 
-if (import.meta.main) {
+const { main } = import.meta as { main?: boolean };
+if (main) {
   const { run, startServer } = await import("../mod.ts");
-  const { argv } = (await import("node:process")).default;
+  const { process } = globalThis as { process?: { argv: string[] } };
   await run(async () => {
     const server = await startServer(
       new MiniRedis().serve,
       "127.0.0.1",
-      Number(argv[2] ?? "6380"),
+      Number(process?.argv[2] ?? 6380),
     );
     await server.serveForever();
   });

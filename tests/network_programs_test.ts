@@ -10,7 +10,6 @@ import {
   type DatagramTransport,
   gather,
   getRunningLoop,
-  openConnection,
   openUnixConnection,
   run,
   sleep,
