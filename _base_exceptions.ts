@@ -7,6 +7,7 @@
  */
 
 import { shortRepr } from "./format_helpers.ts";
+import { origins } from "./_origins.ts";
 
 /**
  * Gives the classes their names. A minifier renames classes but no keys, and a
@@ -89,7 +90,9 @@ export class CancelledError extends Error {
   constructor(message?: unknown, options?: ErrorOptions) {
     const text = message === undefined ? undefined : textOf(message);
     const limit = stacks.stackTraceLimit;
-    if (!cancelStacks) stacks.stackTraceLimit = 0;
+    if (!cancelStacks || origins.on && !origins.spend()) {
+      stacks.stackTraceLimit = 0;
+    }
     super(text, options);
     stacks.stackTraceLimit = limit;
     this.args = message === undefined ? NO_ARGS : [message];
@@ -120,7 +123,7 @@ Bare.prototype = Object.create(CancelledError.prototype, {
  * @internal
  */
 export function cancellation(message: unknown): CancelledError {
-  return message === undefined && !cancelStacks
+  return message === undefined && !(cancelStacks && origins.left())
     ? new Bare()
     : new CancelledError(message);
 }

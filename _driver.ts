@@ -180,9 +180,9 @@ export class LoopDriver {
 
   /** A task waits for something of this library, or has ended. */
   closeStep(owner: StepOwner): void {
-    if (instruments.hook !== null) instruments.closed(owner);
     if ((owner as Marked)._stepMark !== this.#mark) return;
     (owner as Marked)._stepMark = -1;
+    if (instruments.hook !== null) instruments.closed(owner);
     if (--this.#open > 0) return;
     if (this.#slow !== null) this.#reportSlow(this.#slow, this.#slowSince);
     this.#slow = null;
@@ -271,7 +271,7 @@ export class LoopDriver {
           this.#todo--;
           const next = ready.shift();
           try {
-            if (origins.on || instruments.hook !== null) this.#runWatched(next);
+            if (instruments.active) this.#runWatched(next);
             else next._run();
           } catch (error) {
             if (isExit(error)) throw error;
@@ -304,7 +304,6 @@ export class LoopDriver {
   /** Moves due timers; false where there is nothing to do but to wait. */
   #nextIteration(): boolean {
     const { ready, timers } = this;
-    if (origins.on) sweepCoroutines(this.#loop);
     if (timers.length > 0) {
       let timer = timers.peek();
       if (timer !== undefined) {
@@ -372,6 +371,8 @@ export class LoopDriver {
 
   /** Tells the instrument; in debug mode reports what takes long. */
   #runWatched(next: Runnable): void {
+    // Once per iteration: what it left is looked at all at once.
+    if (origins.on && this.#todo === 0) sweepCoroutines(this.#loop);
     const began = this.#lastLook >= 0
       ? this.#lastLook
       : this.#platform.clock.now();

@@ -26,8 +26,8 @@ import { RuntimeError } from "./exceptions.ts";
 import { Future } from "./futures.ts";
 import { isFuture } from "./base_futures.ts";
 import { reportLost } from "./_lost.ts";
-import { origins } from "./_origins.ts";
-import { reportOpen } from "./_made.ts";
+import { instruments } from "./_instruments.ts";
+import { closeOpen } from "./_made.ts";
 import { reportUnawaited } from "./_unawaited.ts";
 import { type Instruments, LoopDriver } from "./_driver.ts";
 import { logReport, report } from "./_loop_reports.ts";
@@ -107,7 +107,7 @@ export class LoopCore extends AbstractEventLoop {
     // One loop runs at a time, so its mode is the thread's.
     this.#useDebug(this.#debug);
     return this.#driver.run(() => {
-      origins.on = false;
+      instruments.setDebug(false);
       if (_getRunningLoop() === this) _setRunningLoop(null);
     });
   }
@@ -179,7 +179,7 @@ export class LoopCore extends AbstractEventLoop {
     this._dropExecutor();
     reportLost(this);
     reportUnawaited(this);
-    reportOpen(this);
+    closeOpen(this);
   }
 
   /** @internal */
@@ -394,7 +394,7 @@ export class LoopCore extends AbstractEventLoop {
 
   #useDebug(enabled: boolean): void {
     captureCancelStacks(enabled);
-    origins.on = enabled;
+    instruments.setDebug(enabled);
   }
 
   /** Turns debug mode on or off. */

@@ -5,8 +5,8 @@
  */
 
 import type { AbstractEventLoop, ExceptionContext } from "./events.ts";
-import type { StackFrame } from "./format_helpers.ts";
 import type { Future } from "./futures.ts";
+import { framesOf, type Origin } from "./_origins.ts";
 
 /** What is kept of a failed future; it must not keep the future alive. */
 export class LostError {
@@ -14,7 +14,7 @@ export class LostError {
   readonly #loop: AbstractEventLoop;
   readonly #future: WeakRef<Future<unknown>>;
   readonly #kind: string;
-  readonly #sourceTraceback: readonly StackFrame[] | null;
+  readonly #origin: Origin | null;
   #live = true;
 
   constructor(future: Future<unknown>, exception: unknown) {
@@ -22,7 +22,7 @@ export class LostError {
     this.#loop = future._loop;
     this.#future = new WeakRef(future);
     this.#kind = future.constructor.name;
-    this.#sourceTraceback = future._sourceTraceback;
+    this.#origin = future._origin;
   }
 
   /** Somebody looked: nothing is to be reported. */
@@ -43,9 +43,8 @@ export class LostError {
       exception: this.exception,
       future: this.#future.deref() ?? this.#stand(),
     };
-    if (this.#sourceTraceback !== null) {
-      context.sourceTraceback = this.#sourceTraceback;
-    }
+    const frames = framesOf(this.#origin);
+    if (frames !== null) context.sourceTraceback = frames;
     this.#loop.callExceptionHandler(context);
   }
 

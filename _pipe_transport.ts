@@ -12,7 +12,8 @@ import {
 } from "./events.ts";
 import { NotImplementedError, OSError, RuntimeError } from "./exceptions.ts";
 import type { Future } from "./futures.ts";
-import { logger } from "./log.ts";
+import { logger, warn } from "./log.ts";
+import { madeAt, noteMade } from "./_made.ts";
 import {
   type BaseProtocol,
   BufferedProtocol,
@@ -110,6 +111,7 @@ export class _PipeTransport extends _FlowControlMixin implements Runnable {
       onClose: (error) => this.#onClose(error, false),
     });
     (loop as OwningLoop)._transports?.add(this);
+    noteMade(this, loop);
     this.#schedule();
   }
 
@@ -528,6 +530,9 @@ export class _PipeTransport extends _FlowControlMixin implements Runnable {
 
   /** @internal */
   _loopClosed(): void {
+    if (this._loop.getDebug() && !this.#closing) {
+      warn(`unclosed transport ${this}${madeAt(this)}`, "ResourceWarning");
+    }
     this.#closing = true;
     this.#connLost++;
     this.#forced = true;

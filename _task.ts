@@ -119,6 +119,9 @@ export class Task<T> extends Future<T> {
       _registerTask(this);
       if (instruments.hook !== null) instruments.stepped(this);
       advance(this, NONE);
+      if (instruments.hook !== null && this._stepMark === -1) {
+        instruments.closed(this);
+      }
       if (this._state !== "PENDING") this._coro = null;
     } else {
       this._loop._push(this);
@@ -343,8 +346,8 @@ export class Task<T> extends Future<T> {
       this._value = value;
       this._state = "FINISHED";
       this._schedule();
-      if (this._cancelCount > 0) this.#swallowed();
     }
+    if (instruments.active) this.#watchedEnd(false);
     this._loop._closeStep(this);
   }
 
@@ -356,12 +359,15 @@ export class Task<T> extends Future<T> {
       this._value = error;
       super.cancel();
     } else this._setFailure(error);
+    if (instruments.active) this.#watchedEnd(true);
     this._loop._closeStep(this);
     if (isExit(error)) throw error;
   }
 
-  /** It was asked to cancel, nobody withdrew that, and it returned all the same. */
-  #swallowed(): void {
+  /** Tells the instrument, and in debug mode of a request to cancel that was lost. */
+  #watchedEnd(thrown: boolean): void {
+    if (instruments.hook !== null) instruments.finished(this as Task<unknown>);
+    if (thrown || this._cancelCount === 0 || this._state !== "FINISHED") return;
     if (!this._loop.getDebug()) return;
     logger.warning(
       `${this} was cancelled and returned all the same: a catch took the ` +

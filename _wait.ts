@@ -123,6 +123,7 @@ function* waitForSome<F extends Future<unknown>>(
 ): Coro<WaitResult<F>> {
   const loop = getRunningLoop();
   const waiter = loop.createFuture<void>();
+  waiter._standsFor = futures;
   const timer: TimerHandle | null = timeout === null
     ? null
     : loop.callLater(timeout, release, waiter);
@@ -222,6 +223,7 @@ function delegate(
 /** Cancels a future and waits until it has ended, however it ends. */
 function* cancelAndWait(future: Future<unknown>): Coro<void> {
   const waiter = getRunningLoop().createFuture<void>();
+  waiter._standsFor = [future];
   const onDone = () => release(waiter);
   future.addDoneCallback(onDone);
   try {
@@ -263,6 +265,7 @@ export function shield<A extends Awaitable<unknown>>(
 function shielded(inner: Future<unknown>): Future<unknown> {
   if (inner.done()) return inner;
   const outer = inner.getLoop().createFuture<unknown>();
+  outer._standsFor = [inner];
   const task = state.loop === null ? null : currentTask();
   if (task !== null) futureAddToAwaitedBy(inner, task);
   const innerDone = (inner: Future<unknown>) => {

@@ -16,7 +16,7 @@ import {
 } from "./exceptions.ts";
 import type { Future } from "./futures.ts";
 import { logger, warn } from "./log.ts";
-import { madeAt, noteMade } from "./_made.ts";
+import { madeAt, noteClosed, noteOpen } from "./_made.ts";
 import {
   BaseProtocol,
   type Protocol,
@@ -45,11 +45,13 @@ type Call = () => void;
 /** What is left of a transport that nobody holds any more. */
 interface Held {
   closed: boolean;
+  /** Whether it was told that it is not closed. */
+  told: boolean;
   text: string;
 }
 
 const forgotten = new FinalizationRegistry<Held>((held) => {
-  if (!held.closed) {
+  if (!held.closed && !held.told) {
     warn(`unclosed transport ${held.text}`, "ResourceWarning");
   }
 });
@@ -71,7 +73,7 @@ export class BaseSubprocessTransport extends SubprocessTransport {
   #direct = false;
   readonly #pipes: Map<number, WriteSubprocessPipeProto | null> = new Map();
   #finished = false;
-  readonly #held: Held = { closed: false, text: "" };
+  readonly #held: Held = { closed: false, told: false, text: "" };
 
   /**
    * Starts the child and connects its pipes.
@@ -116,7 +118,7 @@ export class BaseSubprocessTransport extends SubprocessTransport {
     const proc = this._proc!;
     this.#pid = proc.pid;
     this._extra["subprocess"] = proc;
-    noteMade(this, loop);
+    if (loop.getDebug()) noteOpen(this, loop);
     this.#held.text = `<${this.constructor.name} pid=${proc.pid}>${
       madeAt(this)
     }`;
@@ -195,6 +197,7 @@ export class BaseSubprocessTransport extends SubprocessTransport {
   override close(): void {
     if (this.#held.closed) return;
     this.#held.closed = true;
+    noteClosed(this, this._loop);
     for (const proto of this.#pipes.values()) proto?.pipe?.close();
     const proc = this._proc;
     if (proc === null || this.#returncode !== null) return;
@@ -207,6 +210,15 @@ export class BaseSubprocessTransport extends SubprocessTransport {
       // It has just ended, or it runs as another user.
       if (!(error instanceof OSError)) throw error;
     }
+  }
+
+  /**
+   * The child goes on by itself.
+   *
+   * @internal
+   */
+  _loopClosed(): void {
+    this.#held.told = true;
   }
 
   /** The number of the process. */
@@ -405,6 +417,7 @@ export class BaseSubprocessTransport extends SubprocessTransport {
       return;
     }
     this.#finished = true;
+    noteClosed(this, this._loop);
     this.#call(() => this.#connectionLost());
   }
 

@@ -30,7 +30,8 @@ export function taskInfo(task: Task<unknown>, info: string[]): string[] {
   if (coro !== null) words.push(`coro=<${coroutineName(coro)}()>`);
   // Async code waits in a place of its own.
   const waiting = task._waiting ?? task._points?._waiting ?? null;
-  if (waiting !== null) {
+  // One that only gives the others a turn waits for nothing that can be shown.
+  if (waiting !== null && "_state" in waiting) {
     words.push(`wait_for=${shown(waiting as Future<unknown>)}`);
   }
   return words.concat(info.slice(1));

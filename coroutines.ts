@@ -9,8 +9,9 @@ import { RuntimeError } from "./exceptions.ts";
 import type { AbstractEventLoop } from "./events.ts";
 import type { Context } from "./contextvars.ts";
 import type { Future } from "./futures.ts";
-import { extractStack, type StackFrame } from "./format_helpers.ts";
 import { logger } from "./log.ts";
+import { type Origin, origins } from "./_origins.ts";
+import { noteCoroutine, type Unawaited } from "./_unawaited.ts";
 import {
   awaitingTask,
   awaitInTask,
@@ -106,7 +107,13 @@ export class Coroutine<T> implements PromiseLike<T> {
    *
    * @internal
    */
-  declare _sourceTraceback: readonly StackFrame[] | null;
+  declare _origin: Origin | null;
+  /**
+   * Set in debug mode while nobody has awaited it for long.
+   *
+   * @internal
+   */
+  declare _watched: Unawaited | null;
 
   /**
    * Makes a coroutine of a function and its arguments; see also {@linkcode coroutine}.
@@ -120,9 +127,9 @@ export class Coroutine<T> implements PromiseLike<T> {
   ) {
     this.#fn = fn;
     this.#args = args;
-    if (state.loop !== null && state.loop.getDebug()) {
-      this._sourceTraceback = extractStack();
-      watchUnawaited(this, fn.name, this._sourceTraceback);
+    if (origins.on) {
+      this._origin = origins.take(fn);
+      noteCoroutine(this);
     }
   }
 
@@ -134,7 +141,21 @@ export class Coroutine<T> implements PromiseLike<T> {
   /** Ends it without running it; awaiting it is an error from then on. */
   close(): void {
     this.#stage = CLOSED;
-    forgetUnawaited(this);
+    if (this._watched !== null) this.#unwatch();
+  }
+
+  #unwatch(): void {
+    this._watched!.forget();
+    this._watched = null;
+  }
+
+  /**
+   * Whether nobody has awaited it.
+   *
+   * @internal
+   */
+  _isFresh(): boolean {
+    return this.#stage === FRESH;
   }
 
   /**
@@ -153,7 +174,7 @@ export class Coroutine<T> implements PromiseLike<T> {
       ) as CoroIterator<T>;
     }
     this.#stage = TAKEN;
-    if (this._sourceTraceback !== null) forgetUnawaited(this);
+    if (this._watched !== null) this.#unwatch();
     return this._start(this.#fn, this.#args);
   }
 
@@ -195,6 +216,7 @@ export class Coroutine<T> implements PromiseLike<T> {
         this._take(),
         onFulfilled,
         onRejected,
+        this._origin,
       ) as PromiseLike<A | B>;
     }
     let outside: Future<T>;
@@ -220,7 +242,7 @@ export class Coroutine<T> implements PromiseLike<T> {
 }
 
 // Set in debug mode only: no field of each.
-Object.assign(Coroutine.prototype, { _sourceTraceback: null });
+Object.assign(Coroutine.prototype, { _origin: null, _watched: null });
 
 /** The iterator of a coroutine that was used before. */
 class Reused implements CoroIterator<never> {
@@ -241,33 +263,6 @@ class Reused implements CoroIterator<never> {
   return(value: never): IteratorResult<never, never> {
     return { done: true, value };
   }
-}
-
-interface Unawaited {
-  readonly name: string;
-  readonly traceback: readonly StackFrame[];
-}
-
-let unawaited: FinalizationRegistry<Unawaited> | null = null;
-
-/** Debug mode: a coroutine that is collected without having run is a mistake. */
-function watchUnawaited(
-  coro: object,
-  name: string,
-  traceback: readonly StackFrame[],
-): void {
-  unawaited ??= new FinalizationRegistry(({ name, traceback }) => {
-    const origin = traceback.at(-1);
-    const where = origin === undefined
-      ? ""
-      : `, created at ${origin.file}:${origin.line}`;
-    logger.warning(`coroutine '${name}' was never awaited${where}`);
-  });
-  unawaited.register(coro, { name, traceback }, coro);
-}
-
-function forgetUnawaited(coro: object): void {
-  unawaited?.unregister(coro);
 }
 
 /**

@@ -52,7 +52,7 @@ function isOwn({ file }: StackFrame): boolean {
 
 /** Frames of the runtime itself, which no reader can do anything about. */
 function isInternal({ file }: StackFrame): boolean {
-  return /^(ext:|node:|bun:|internal:|native\b|\[native|eval at |<anonymous>)/
+  return /^(ext:|node:|bun:|internal:|native\b|\[native|eval at |<anonymous>|unknown$)/
     .test(
       file,
     );
@@ -105,8 +105,10 @@ export function extractStack(
 /**
  * How many frames more than are wanted are asked for: the library's own come first,
  * among the program's, and are dropped.
+ *
+ * @internal
  */
-const OWN_FRAMES = 30;
+export const OWN_FRAMES: number = 30;
 
 function deepError(limit: number): Error {
   const stacks = Error as unknown as { stackTraceLimit: number };
