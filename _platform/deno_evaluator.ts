@@ -7,17 +7,22 @@ import { NotImplementedError } from "../exceptions.ts";
 import type { Compiled, Evaluator, Value } from "./evaluator.ts";
 import { builtin } from "./host.ts";
 
-/** A value as the inspector names it. */
-interface RemoteValue {
-  readonly type: string;
-  readonly value?: unknown;
-  readonly unserializableValue?: string;
-  readonly objectId?: string;
+interface Evaluated {
+  readonly exceptionDetails?: {
+    readonly exception?: { readonly description?: string };
+  };
 }
 
-interface Evaluated {
-  readonly result: RemoteValue;
-  readonly exceptionDetails?: { readonly exception?: RemoteValue };
+/** What V8 resolves the promise of an input to. */
+interface Result {
+  readonly [".repl_result"]: unknown;
+}
+
+/** `node:v8`, as far as it is used. */
+interface V8 {
+  readonly promiseHooks?: {
+    onInit(hook: (promise: Promise<Result>) => void): () => void;
+  };
 }
 
 interface Session {
@@ -37,8 +42,8 @@ interface ModulePart {
   ): string;
 }
 
-/** The key of the global object's function that hands values over. */
-const DOOR = "@x/asyncio repl";
+/** Under which the inspector keeps what inputs have made. */
+const GROUP = "inputs";
 
 function problemOf(error: unknown, code: string): Compiled {
   const text = String((error as Error)?.message ?? error);
@@ -59,19 +64,23 @@ function problemOf(error: unknown, code: string): Compiled {
 class DenoEvaluator implements Evaluator {
   readonly #session: Session;
   readonly #strip: NonNullable<ModulePart["stripTypeScriptTypes"]>;
-  #received: unknown;
+  readonly #hooks: NonNullable<V8["promiseHooks"]>;
+  /**
+   * The promises of inputs that run. V8's inspector tells when one is collected, in
+   * the middle of the collection, which ends Deno: one that waits for something that
+   * nobody holds must stay.
+   */
+  readonly #pending = new Set<Promise<Result>>();
 
   constructor(
     session: Session,
     strip: NonNullable<ModulePart["stripTypeScriptTypes"]>,
+    hooks: NonNullable<V8["promiseHooks"]>,
   ) {
     this.#session = session;
     this.#strip = strip;
+    this.#hooks = hooks;
     session.connect();
-    Object.defineProperty(globalThis, Symbol.for(DOOR), {
-      configurable: true,
-      value: (value: unknown) => void (this.#received = value),
-    });
   }
 
   compile(code: string): Compiled {
@@ -92,12 +101,32 @@ class DenoEvaluator implements Evaluator {
   }
 
   async run(script: string): Promise<Value> {
-    const { result, exceptionDetails } = await this.#post<Evaluated>(
-      "Runtime.evaluate",
-      { expression: script, replMode: true, awaitPromise: true },
-    );
-    if (exceptionDetails === undefined) return await this.#take(result);
-    throw (await this.#take(exceptionDetails.exception ?? result)).value;
+    const { promise: evaluated, resolve, reject } = Promise.withResolvers<
+      Evaluated
+    >();
+    let promise: Promise<Result> | undefined;
+    // The first one that is made is the input's own.
+    const stop = this.#hooks.onInit((made) => void (promise ??= made));
+    try {
+      this.#session.post<Evaluated>("Runtime.evaluate", {
+        expression: script,
+        replMode: true,
+        awaitPromise: true,
+        objectGroup: GROUP,
+      }, (error, result) => error ? reject(error) : resolve(result));
+    } finally {
+      stop();
+    }
+    if (promise === undefined) throw compileError(await evaluated);
+    this.#pending.add(promise);
+    try {
+      return { value: (await promise)[".repl_result"] };
+    } finally {
+      this.#pending.delete(promise);
+      await evaluated;
+      // Kept for the inspector, nothing of it would be collected.
+      await this.#post("Runtime.releaseObjectGroup", { objectGroup: GROUP });
+    }
   }
 
   async declared(): Promise<readonly string[]> {
@@ -123,32 +152,16 @@ class DenoEvaluator implements Evaluator {
       });
     });
   }
+}
 
-  /** The value behind its name. */
-  async #take(remote: RemoteValue): Promise<Value> {
-    const { type, value, objectId, unserializableValue } = remote;
-    if (objectId === undefined && unserializableValue === undefined) {
-      return { value: type === "undefined" ? undefined : value };
-    }
-    const { result } = await this.#post<Evaluated>("Runtime.evaluate", {
-      expression: `globalThis[Symbol.for("${DOOR}")]`,
-    });
-    await this.#post("Runtime.callFunctionOn", {
-      objectId: result.objectId,
-      functionDeclaration: "function (value) { this(value); }",
-      arguments: [
-        objectId === undefined ? { unserializableValue } : { objectId },
-      ],
-    });
-    // Kept for the inspector, it would never be collected.
-    for (const id of [objectId, result.objectId]) {
-      if (id === undefined) continue;
-      await this.#post("Runtime.releaseObject", { objectId: id });
-    }
-    const received = this.#received;
-    this.#received = undefined;
-    return { value: received };
-  }
+/** The error of a script that V8 does not take. */
+function compileError({ exceptionDetails }: Evaluated): SyntaxError {
+  const text = exceptionDetails?.exception?.description ?? "";
+  const first = text.split("\n", 1)[0]!.replace(/^SyntaxError: /, "");
+  const error = new SyntaxError(first);
+  // It has no place in any code of the user's.
+  error.stack = `SyntaxError: ${first}`;
+  return error;
 }
 
 /**
@@ -159,8 +172,9 @@ class DenoEvaluator implements Evaluator {
 export function denoEvaluator(): Evaluator {
   const inspector = builtin<{ Session?: new () => Session }>("node:inspector");
   const strip = builtin<ModulePart>("node:module")?.stripTypeScriptTypes;
-  if (inspector?.Session === undefined || strip === undefined) {
+  const hooks = builtin<V8>("node:v8")?.promiseHooks;
+  if (!inspector?.Session || !strip || !hooks) {
     throw new NotImplementedError("Cannot run a REPL: this Deno is too old");
   }
-  return new DenoEvaluator(new inspector.Session(), strip);
+  return new DenoEvaluator(new inspector.Session(), strip, hooks);
 }

@@ -183,7 +183,9 @@ function readHistory(path: string): string[] {
 }
 
 function writeHistory(path: string, newestFirst: readonly string[]): void {
-  const lines = newestFirst.slice(0, HISTORY_LENGTH).reverse();
+  // An input of several lines is kept as one, with the last of them first.
+  const lines = newestFirst.flatMap((entry) => entry.split(/[\r\n]/))
+    .slice(0, HISTORY_LENGTH).reverse();
   const text = lines.map((line) => `${line}\n`).join("");
   try {
     builtin<Files>("node:fs")!.writeFileSync(path, text, { mode: 0o600 });
@@ -244,7 +246,8 @@ export function openTerminal(options: TerminalOptions): Terminal {
       setRaw(false);
       outcome.then((result) => {
         isRunning = false;
-        if (!isClosed) setRaw(true);
+        if (isClosed) return;
+        setRaw(true);
         if (result.kind === "value" && result.value !== undefined) {
           done(null, result.value);
         } else {
@@ -274,6 +277,7 @@ export function openTerminal(options: TerminalOptions): Terminal {
   const closed = new Promise<void>((resolve) => {
     server.on("exit", () => {
       isClosed = true;
+      setRaw(false);
       if (historyFile !== null && server.terminal) {
         writeHistory(historyFile, server.history ?? []);
       }

@@ -109,7 +109,13 @@ export class Child {
   kill(signal: "SIGINT" | "SIGKILL" = "SIGINT"): void {
     // Not ChildProcess.kill: on Deno it works once, and then reports the signal as
     // the way the child ended, whatever the child did.
-    if (!this.#ended) process.kill(this.pid, signal);
+    if (this.#ended) return;
+    try {
+      process.kill(this.pid, signal);
+    } catch (error) {
+      // It has just ended, which is told a little later.
+      if ((error as { code?: string }).code !== "ESRCH") throw error;
+    }
   }
 
   #tell(): void {
