@@ -292,16 +292,25 @@ export class Server extends AbstractServer {
     this.#sockets = null;
     noteClosed(this, this.#loop);
     this.#serving = false;
-    for (const { listener, retry } of sockets) {
-      retry?.cancel();
-      listener.close();
-    }
+    closeAll(sockets);
     const forever = this.#servingForever;
     if (forever !== null && !forever.done()) {
       this.#servingForever = null;
       forever.cancel();
     }
     this.#maybeClosed();
+  }
+
+  /**
+   * Lets go of its sockets, which would keep the process.
+   *
+   * @internal
+   */
+  _loopClosed(): void {
+    const sockets = this.#sockets ?? [];
+    this.#sockets = null;
+    this.#serving = false;
+    closeAll(sockets);
   }
 
   /** Closes the connections that are open; what is buffered is sent first. */
@@ -359,6 +368,13 @@ export class Server extends AbstractServer {
   _detach(transport: Transport): void {
     this.#clients.delete(transport);
     this.#maybeClosed();
+  }
+}
+
+function closeAll(sockets: readonly Listening[]): void {
+  for (const { listener, retry } of sockets) {
+    retry?.cancel();
+    listener.close();
   }
 }
 

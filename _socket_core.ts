@@ -366,6 +366,7 @@ export class SocketCore implements Disposable {
   }
 
   #read(box: SocketBox): void {
+    this.#release();
     box.changed = this.#changed;
     this.#box = box;
     this.#changed?.();
@@ -436,6 +437,12 @@ export class SocketCore implements Disposable {
     this.#host = own;
     this.#box = box;
     this.#owner = owner;
+    if (owner === null) this.#release();
+  }
+
+  /** A socket alone is no reason for a process to go on; a loop that runs is. */
+  #release(): void {
+    this.#host!.unref();
   }
 
   /**
@@ -453,6 +460,7 @@ export class SocketCore implements Disposable {
   #give(owner: object): void {
     this.#box = null;
     this.#owner = owner;
+    this.#host!.ref();
     // Who waits for it is told that it is gone.
     this.#changed?.();
   }

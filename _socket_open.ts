@@ -112,6 +112,8 @@ export async function openDatagram(
     reusePort: plan.get("SO_REUSEPORT"),
     ipv6Only: plan.get("IPV6_V6ONLY"),
     broadcast: plan.get("SO_BROADCAST"),
+    // As every socket that no transport has: the loop that runs keeps the process.
+    unref: true,
   });
   for (const [option, value] of plan) {
     if (option.startsWith("IP_")) {

@@ -48,6 +48,8 @@ export interface LoopTransport {
 const READ_MAX = 256 * 1024;
 /** So large a chunk is borrowed from the stream rather than copied. */
 const BORROW_MIN = 16 * 1024;
+/** Up to so large a borrowed chunk is copied to a place that is kept for that. */
+const STAGE = 4096;
 
 const READ = "Fatal read error on socket transport";
 const WRITE = "Fatal write error on socket transport";
@@ -68,6 +70,8 @@ export class _SelectorSocketTransport extends _FlowControlMixin
   /** TLS may run over it. */
   readonly _startTlsCompatible = true;
   readonly #stream: StreamSocket;
+  /** Whether the stream overwrites what a borrower was given. */
+  readonly #lent: boolean;
   /** The socket that it was made of, where a program gave one. */
   readonly #socket: Socket | null;
   readonly #server: TransportOwner | null;
@@ -82,8 +86,10 @@ export class _SelectorSocketTransport extends _FlowControlMixin
   #chunk: Uint8Array | null = null;
   #chunks: Uint8Array[] | null = null;
   #unread: number = 0;
-  /** Whether the stream will overwrite the chunk, once it is not paused. */
+  /** Whether the chunk will be overwritten, once it is used up. */
   #borrowed: boolean = false;
+  /** Where small borrowed chunks are: an ArrayBuffer for each would cost more. */
+  #stage: Uint8Array | null = null;
   /** Whether the stream is paused because of that. */
   #throttled: boolean = false;
   #paused: boolean = false;
@@ -117,6 +123,7 @@ export class _SelectorSocketTransport extends _FlowControlMixin
     const stream = given ? sock._takeStream(this) : sock;
     this.#socket = given ? sock : null;
     this.#stream = stream;
+    this.#lent = stream.fresh !== true;
     this.#server = server;
     this.#context = context;
     this.#made = protocol;
@@ -179,10 +186,12 @@ export class _SelectorSocketTransport extends _FlowControlMixin
   onData(chunk: Uint8Array): void {
     if (this.#closing) return;
     let full = (this.#unread += chunk.length) >= READ_MAX;
-    if (this.borrows) {
+    if (this.borrows && this.#lent) {
       // To stop the stream costs more than to copy a little.
-      if (chunk.length < BORROW_MIN) chunk = chunk.slice();
-      else full = this.#borrowed = true;
+      if (chunk.length >= BORROW_MIN) full = this.#borrowed = true;
+      else if (chunk.length <= STAGE && this.#chunk === null) {
+        chunk = this.#staged(chunk);
+      } else chunk = chunk.slice();
     }
     if (this.#chunk === null) this.#chunk = chunk;
     else (this.#chunks ??= []).push(chunk);
@@ -191,6 +200,13 @@ export class _SelectorSocketTransport extends _FlowControlMixin
       this.#stream.pause();
     }
     this.#schedule();
+  }
+
+  #staged(chunk: Uint8Array): Uint8Array {
+    const stage = this.#stage ??= new Uint8Array(STAGE);
+    stage.set(chunk);
+    this.#borrowed = true;
+    return stage.subarray(0, chunk.length);
   }
 
   onEof(): void {
@@ -322,8 +338,9 @@ export class _SelectorSocketTransport extends _FlowControlMixin
         return;
       }
     }
-    if (this.#throttled && this.#unread === 0) {
-      this.#borrowed = false;
+    if (this.#unread > 0) return;
+    this.#borrowed = false;
+    if (this.#throttled) {
       this.#throttled = false;
       if (this.isReading()) this.#stream.resume();
     }

@@ -3,14 +3,17 @@
 import type { AbstractEventLoop } from "./events.ts";
 import { NotImplementedError } from "./exceptions.ts";
 import { warn } from "./log.ts";
+import { madeAt, noteMade } from "./_made.ts";
 import type { BaseProtocol } from "./protocols.ts";
 import type { SSLProtocol } from "./sslproto.ts";
 import { Transport } from "./transports.ts";
 
 /** Says so when a transport is collected that nobody has closed. */
-const forgotten = new FinalizationRegistry<{ closed: boolean }>((state) => {
-  if (!state.closed) warn("unclosed TLS transport", "ResourceWarning");
-});
+const forgotten = new FinalizationRegistry<{ closed: boolean; where: string }>(
+  ({ closed, where }) => {
+    if (!closed) warn(`unclosed TLS transport${where}`, "ResourceWarning");
+  },
+);
 
 /**
  * A TLS connection: what is written to it is encrypted on its way to the transport
@@ -23,12 +26,14 @@ export class _SSLProtocolTransport extends Transport {
   readonly _startTlsCompatible = true;
   readonly _loop: AbstractEventLoop;
   readonly #ssl: SSLProtocol;
-  readonly #state = { closed: false };
+  readonly #state = { closed: false, where: "" };
 
   constructor(loop: AbstractEventLoop, ssl: SSLProtocol) {
     super();
     this._loop = loop;
     this.#ssl = ssl;
+    noteMade(this, loop);
+    this.#state.where = madeAt(this);
     forgotten.register(this, this.#state);
   }
 
@@ -57,8 +62,15 @@ export class _SSLProtocolTransport extends Transport {
     return this.#ssl._getAppProtocol();
   }
 
-  override isClosing(): boolean {
+  /** Whether this side has closed it, or it is over. */
+  get _isClosed(): boolean {
     return this.#state.closed;
+  }
+
+  // Also once the other side has hung up: who writes and drains in a loop would
+  // never give way to the news of it.
+  override isClosing(): boolean {
+    return this.#state.closed || this.#ssl._writingOver;
   }
 
   override close(): void {

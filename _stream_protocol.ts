@@ -237,6 +237,11 @@ export class StreamReaderProtocol extends FlowControlMixin {
   }
 
   /** @internal */
+  override _hasEnded(): boolean {
+    return this._streamReader?._eof === true;
+  }
+
+  /** @internal */
   _replaceTransport(transport: Transport): void {
     this._transport = transport;
     this._overSsl = transport.getExtraInfo("sslcontext") !== null;

@@ -14,7 +14,7 @@ import type { Transport, WriteTransport } from "./transports.ts";
 
 /** Options of {@linkcode StreamWriter.startTls}. */
 export interface StartTlsOptions {
-  /** The name that the server's certificate must have; the host connected to unless given. */
+  /** A client's: the host that the certificate must be for; to be given, or "" for any. */
   serverHostname?: string | null | undefined;
   /** Seconds that the handshake may take; 60 unless given. */
   sslHandshakeTimeout?: number | null | undefined;
@@ -237,7 +237,11 @@ interface Held {
 
 /** A connection that nobody can use any more, and nobody closed. */
 const forgotten = new FinalizationRegistry<Held>(({ transport, loop }) => {
-  if (transport.isClosing()) return;
+  if (transport.isClosing()) {
+    // Over TLS the other side may have begun it; this side may still have to.
+    if (!loop.isClosed()) transport.close();
+    return;
+  }
   if (loop.isClosed()) {
     warn(
       "loop is closed: a StreamWriter of it was never closed",

@@ -2,6 +2,7 @@
 
 import type { BaseEventLoop } from "./base_events.ts";
 import type { Coro } from "./coroutines.ts";
+import { ConnectionResetError } from "./exceptions.ts";
 import type { UpgradeOptions } from "./_net_types.ts";
 import type { BaseProtocol } from "./protocols.ts";
 import { SSLContext } from "./_ssl_context.ts";
@@ -27,6 +28,11 @@ export function* startTls(
       `transport ${transport} is not supported by start_tls()`,
     );
   }
+  if (below.isClosing()) {
+    throw new ConnectionResetError(
+      "Cannot start TLS: the connection is closing, or closed",
+    );
+  }
   const waiter = loop.createFuture<void>();
   const tls = new SSLProtocol(
     loop,
@@ -41,10 +47,15 @@ export function* startTls(
   );
   // Nothing may come before TLS knows its transport, but for what came too early.
   below.pauseReading();
-  const early = below.getProtocol()._takeBuffered();
+  const before = below.getProtocol();
+  const early = before._takeBuffered();
+  const ended = before._hasEnded();
   below.setProtocol(tls);
   if (early !== null) tls.dataReceived(early);
-  const made = loop.callSoon(() => tls.connectionMade(below));
+  const made = loop.callSoon(() => {
+    tls.connectionMade(below);
+    if (ended) tls.eofReceived();
+  });
   const resume = loop.callSoon(() => below.resumeReading());
   try {
     yield* waiter;

@@ -44,6 +44,16 @@ export class BaseProtocol {
   _takeBuffered(): Uint8Array | null {
     return null;
   }
+
+  /**
+   * Whether it knows that no more will be received, which whoever upgrades the
+   * connection is not told again.
+   *
+   * @internal
+   */
+  _hasEnded(): boolean {
+    return false;
+  }
 }
 
 /**

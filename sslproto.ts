@@ -31,6 +31,7 @@ import {
   type TimerHandle,
 } from "./events.ts";
 import {
+  BrokenPipeError,
   CancelledError,
   ConnectionAbortedError,
   ConnectionResetError,
@@ -93,6 +94,8 @@ export class SSLProtocol extends Protocol {
   #buffer: Uint8Array | null = null;
 
   /** The transport below has received EOF. */
+  #eofKnown = false;
+  /** Its turn has come, after the data before it. */
   #eofReceived = false;
   /** The other side has said that it sends no more. */
   #peerEnded = false;
@@ -163,6 +166,7 @@ export class SSLProtocol extends Protocol {
    * @param transport The transport below.
    */
   override connectionMade(transport: BaseTransport): void {
+    if (this.#lost) return;
     this.#transport = transport as Forceable;
     this.#handle = new Handle(
       this.#scheduledTurn.bind(this),
@@ -234,13 +238,9 @@ export class SSLProtocol extends Protocol {
    */
   override eofReceived(): boolean {
     if (this.#loop.getDebug()) logger.debug(`${this} received EOF`);
-    if (this.#state !== DO_HANDSHAKE) {
-      this.#eofReceived = true;
-      this.#turn();
-      return true;
-    }
-    // The end of a handshake, or an error of it, comes from the engine later than
-    // the data did that brought it.
+    this.#eofKnown = true;
+    // What the engine has to say about the last data, an error perhaps, it says later
+    // than it was fed.
     platform.clock.immediate(() => {
       if (this.#lost) return;
       this.#eofReceived = true;
@@ -255,8 +255,10 @@ export class SSLProtocol extends Protocol {
    * @param exc Why, or null.
    */
   override connectionLost(exc: unknown): void {
+    const handshaking = this.#state === DO_HANDSHAKE;
     // What TLS has failed by comes before what the transport makes of it.
-    const reason = this.#reason ?? this.#pipe?.failure ?? exc;
+    const reason = this.#reason ?? this.#pipe?.failure ??
+      (handshaking ? asReset(exc) : exc);
     this.#lost = true;
     this.#connLost++;
     this.#outgoing.clear();
@@ -264,9 +266,13 @@ export class SSLProtocol extends Protocol {
     this.#pipe?.destroy();
     this.#pipe = null;
     this.#appTransport._markClosed();
-    const handshaking = this.#state === DO_HANDSHAKE;
-    if (this.#eofReceived && !handshaking) this.#callEofReceived();
-    if (!handshaking) this.#app.lost(this.#loop, reason);
+    // An end that an error made is no end of the data: the error is told instead.
+    if (this.#eofKnown && !handshaking && reason === null) {
+      this.#callEofReceived();
+    }
+    // Also in a handshake by STARTTLS, of which CPython says nothing: who waits for
+    // the connection to close would wait for ever.
+    this.#app.lost(this.#loop, reason);
     this.#state = UNWRAPPED;
     this.#transport = null;
     // CPython lets a handshake that was closed half-way pass for a good one.
@@ -328,7 +334,7 @@ export class SSLProtocol extends Protocol {
 
   /** Whether received data has to wait for the application. */
   #mustWait(): boolean {
-    return this.#incoming.appPaused && !this.#appTransport.isClosing();
+    return this.#incoming.appPaused && !this.#appTransport._isClosed;
   }
 
   #drain(): void {
@@ -391,6 +397,8 @@ export class SSLProtocol extends Protocol {
   }
 
   #handleEof(): void {
+    // The error is about to be told, and says more.
+    if (this.#pipe !== null && this.#pipe.failure !== null) return;
     if (this.#state === DO_HANDSHAKE) {
       this.#handshakeFailed(
         new ConnectionResetError(
@@ -721,6 +729,16 @@ export class SSLProtocol extends Protocol {
     return this.#outgoing.size(this.#pipe);
   }
 
+  /**
+   * Whether what is written has no way out any more.
+   *
+   * @internal
+   */
+  get _writingOver(): boolean {
+    return this.#finished || this.#state === FLUSHING ||
+      this.#state === SHUTDOWN || this.#transport?.isClosing() === true;
+  }
+
   /** @internal */
   get _appWritingPaused(): boolean {
     return this.#outgoing.appPaused;
@@ -771,4 +789,18 @@ export class SSLProtocol extends Protocol {
     return `<SSLProtocol ${this.#serverSide ? "server" : "client"} ` +
       `${this.#state.name}>`;
   }
+}
+
+/**
+ * Who hangs up in a handshake may be found out by a read or by a write: chance must
+ * not choose the error.
+ */
+function asReset(error: unknown): unknown {
+  return error instanceof BrokenPipeError
+    ? new ConnectionResetError(
+      "Cannot complete the TLS handshake: the other side has closed the " +
+        "connection",
+      { cause: error },
+    )
+    : error;
 }

@@ -31,6 +31,7 @@ import { type Coro, Coroutine, markCoroutineFunctions } from "./coroutines.ts";
 import { type AbstractEventLoop, getRunningLoop } from "./events.ts";
 import { NotImplementedError } from "./exceptions.ts";
 import { inline } from "./_inline.ts";
+import type { ConnectionOptions, ServerOptions } from "./_net_types.ts";
 import type { BaseProtocol } from "./protocols.ts";
 import type { Server } from "./_server.ts";
 import {
@@ -40,6 +41,10 @@ import {
 import { DEFAULT_LIMIT, StreamReader } from "./_stream_reader.ts";
 import { StreamWriter } from "./_stream_writer.ts";
 import type { Transport } from "./transports.ts";
+import type {
+  UnixConnectionOptions,
+  UnixServerOptions,
+} from "./_unix_sockets.ts";
 
 export {
   type ClientConnected,
@@ -50,39 +55,43 @@ export { type FromWebOptions, StreamReader } from "./_stream_reader.ts";
 export { type StartTlsOptions, StreamWriter } from "./_stream_writer.ts";
 
 /**
- * Options of the functions that open streams. Those of the loop's own method
- * (`createConnection`, `createServer` and their Unix counterparts) are handed on.
+ * Options of the functions that open streams: those of the loop's own method
+ * (`createConnection`, `createServer` and their Unix counterparts), and a limit.
  */
-export interface StreamOptions {
+export type StreamOptions<
+  T =
+    | ConnectionOptions
+    | ServerOptions
+    | UnixConnectionOptions
+    | UnixServerOptions,
+> = T & {
   /** The buffer limit of the reader in bytes; 64 KiB unless given. */
   limit?: number | undefined;
-  /** Options of the loop's own method. */
-  [option: string]: unknown;
-}
+};
 
 /** The loop's methods that open connections. */
 type StreamLoop = AbstractEventLoop & {
   createConnection(
     protocolFactory: () => BaseProtocol,
     host: string | null,
-    port: number | null,
-    options: Record<string, unknown>,
+    port: number | string | null,
+    options: ConnectionOptions,
   ): PromiseLike<[Transport, BaseProtocol]>;
   createServer(
     protocolFactory: () => BaseProtocol,
     host: string | readonly string[] | null,
-    port: number | null,
-    options: Record<string, unknown>,
+    port: number | string | null,
+    options: ServerOptions,
   ): PromiseLike<Server>;
   createUnixConnection(
     protocolFactory: () => BaseProtocol,
-    path: string | null,
-    options: Record<string, unknown>,
+    path: string | URL | null,
+    options: UnixConnectionOptions,
   ): PromiseLike<[Transport, BaseProtocol]>;
   createUnixServer(
     protocolFactory: () => BaseProtocol,
-    path: string | null,
-    options: Record<string, unknown>,
+    path: string | URL | null,
+    options: UnixServerOptions,
   ): PromiseLike<Server>;
 };
 
@@ -122,7 +131,9 @@ function loopWith(method: keyof StreamLoop): StreamLoop {
 }
 
 /** The options without those that are not the loop's. */
-function loopOptions(options: StreamOptions): Record<string, unknown> {
+function loopOptions<T extends object>(
+  options: StreamOptions<T>,
+): Omit<StreamOptions<T>, "limit"> {
   const { limit: _, ...rest } = options;
   return rest;
 }
@@ -182,8 +193,8 @@ function pair(
  */
 export function openConnection(
   host?: string | null,
-  port?: number | null,
-  options?: StreamOptions,
+  port?: number | string | null,
+  options?: StreamOptions<ConnectionOptions>,
 ): Coroutine<StreamPair> {
   return new Coroutine<StreamPair>(
     open as never,
@@ -205,8 +216,8 @@ export function openConnection(
 export function startServer(
   clientConnectedCb: ClientConnected,
   host?: string | readonly string[] | null,
-  port?: number | null,
-  options?: StreamOptions,
+  port?: number | string | null,
+  options?: StreamOptions<ServerOptions>,
 ): Coroutine<Server> {
   checkCallback(clientConnectedCb);
   return new Coroutine<Server>(
@@ -224,8 +235,8 @@ export function startServer(
  * @throws OSError If it cannot connect.
  */
 export function openUnixConnection(
-  path?: string | null,
-  options?: StreamOptions,
+  path?: string | URL | null,
+  options?: StreamOptions<UnixConnectionOptions>,
 ): Coroutine<StreamPair> {
   return new Coroutine<StreamPair>(
     openUnix as never,
@@ -245,8 +256,8 @@ export function openUnixConnection(
  */
 export function startUnixServer(
   clientConnectedCb: ClientConnected,
-  path?: string | null,
-  options?: StreamOptions,
+  path?: string | URL | null,
+  options?: StreamOptions<UnixServerOptions>,
 ): Coroutine<Server> {
   checkCallback(clientConnectedCb);
   return new Coroutine<Server>(
@@ -265,8 +276,8 @@ function checkCallback(connected: unknown): void {
 
 function* open(
   host: string | null,
-  port: number | null,
-  options: StreamOptions,
+  port: number | string | null,
+  options: StreamOptions<ConnectionOptions>,
 ): Coro<StreamPair> {
   const loop = loopWith("createConnection");
   const [reader, protocol] = clientSide(loop, options.limit);
@@ -281,8 +292,8 @@ function* open(
 function* serve(
   connected: ClientConnected,
   host: string | readonly string[] | null,
-  port: number | null,
-  options: StreamOptions,
+  port: number | string | null,
+  options: StreamOptions<ServerOptions>,
 ): Coro<Server> {
   const loop = loopWith("createServer");
   const factory = serverSide(loop, connected, options.limit);
@@ -293,8 +304,8 @@ function* serve(
 }
 
 function* openUnix(
-  path: string | null,
-  options: StreamOptions,
+  path: string | URL | null,
+  options: StreamOptions<UnixConnectionOptions>,
 ): Coro<StreamPair> {
   const loop = loopWith("createUnixConnection");
   const [reader, protocol] = clientSide(loop, options.limit);
@@ -307,8 +318,8 @@ function* openUnix(
 
 function* serveUnix(
   connected: ClientConnected,
-  path: string | null,
-  options: StreamOptions,
+  path: string | URL | null,
+  options: StreamOptions<UnixServerOptions>,
 ): Coro<Server> {
   const loop = loopWith("createUnixServer");
   const factory = serverSide(loop, connected, options.limit);

@@ -71,6 +71,8 @@ export interface DatagramOptions {
   readonly reusePort?: boolean | undefined;
   readonly ipv6Only?: boolean | undefined;
   readonly broadcast?: boolean | undefined;
+  /** Whether it lets the process end from the start, as `unref` does later. */
+  readonly unref?: boolean | undefined;
 }
 
 /** Datagram sockets of one runtime. */

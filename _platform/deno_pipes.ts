@@ -41,6 +41,11 @@ interface DenoFiles {
   open(path: string, options: object): Promise<HostFile>;
 }
 
+/** The longest pause in milliseconds between two attempts to end a wait. */
+const RETRY_MAX = 100;
+// Taken once: a test that installs fake timers must not keep them.
+const { setTimeout, clearTimeout } = globalThis;
+
 /** What closing a standard stream does. */
 const keep = { close(): void {} };
 
@@ -56,8 +61,14 @@ export function denoPipes(): Pipes {
     if ("file" in what) return what.file;
     if (!("path" in what)) return null;
     const { path } = what;
-    const giveUp = () => endWait(path, writes);
-    signal?.addEventListener("abort", giveUp);
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    // Again and again: the thread may not have come to wait yet.
+    const giveUp = (again: number) => {
+      endWait(path, writes);
+      timer = setTimeout(giveUp, again, Math.min(again * 2, RETRY_MAX));
+    };
+    const aborted = () => giveUp(1);
+    signal?.addEventListener("abort", aborted);
     try {
       const file = await deno.open(
         path,
@@ -67,7 +78,8 @@ export function denoPipes(): Pipes {
       file.close();
       throw signal.reason;
     } finally {
-      signal?.removeEventListener("abort", giveUp);
+      signal?.removeEventListener("abort", aborted);
+      clearTimeout(timer);
     }
   }
 

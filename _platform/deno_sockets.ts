@@ -48,6 +48,11 @@ interface DenoNet {
   readonly listenDatagram?: unknown;
 }
 
+/** Milliseconds after which a connection that nobody wants is not waited for. */
+const GRACE = 100;
+// Taken once: a test that installs fake timers must not keep them.
+const { setTimeout, clearTimeout } = globalThis;
+
 /**
  * Accepts of closed listeners that have yet to end: Deno keeps the port until then,
  * some turns after close(), so listening waits for them.
@@ -176,9 +181,9 @@ export function denoSockets(): StreamSockets {
   /**
    * Connects, and gives up at once when it is told to.
    *
-   * Deno loses the descriptor of a connection that is made already when its signal
-   * aborts, and not delivered yet; so it is told of it a turn later, when all that was
-   * made has been delivered.
+   * Deno loses the descriptor of a connection that is being made in the very moment
+   * in which its signal aborts, so that it is open for ever. Those that take a moment
+   * only are therefore let come, and closed then.
    */
   function cancellable(
     options: object,
@@ -187,15 +192,13 @@ export function denoSockets(): StreamSockets {
     if (signal === undefined) return deno.connect(options);
     const later = new AbortController();
     return new Promise<DenoConn>((resolve, reject) => {
-      let over = false;
+      let timer: ReturnType<typeof setTimeout> | undefined;
       const giveUp = () => {
         reject(signal.reason);
-        setTimeout(() => {
-          if (!over) later.abort();
-        }, 1e7);
+        timer = setTimeout(() => later.abort(), GRACE);
       };
       const ended = () => {
-        over = true;
+        clearTimeout(timer);
         signal.removeEventListener("abort", giveUp);
       };
       signal.addEventListener("abort", giveUp);

@@ -331,6 +331,8 @@ export function nodeDatagrams(): Datagrams {
       reusePort: options.reusePort ?? false,
       ipv6Only: options.ipv6Only ?? false,
     });
+    // Deno pays no heed to it while it waits for a datagram.
+    if (options.unref) socket.unref();
     try {
       const host = local?.host ?? (family === "inet" ? "0.0.0.0" : "::");
       const port = local?.port ?? 0;

@@ -9,6 +9,7 @@ import {
   NotImplementedError,
   OSError,
   Protocol,
+  sleep,
 } from "../mod.ts";
 import type { BaseSelectorEventLoop } from "../selector_events.ts";
 import { Socket } from "../trsock.ts";
@@ -200,6 +201,28 @@ describe("createDatagramEndpoint", () => {
     );
     assertInstanceOf(error, OSError);
     assertEquals(error.code, "EADDRINUSE");
+    transport.close();
+    yield mail.got("lost");
+  });
+
+  online("tells of an address of another family", function* ({ loop }) {
+    let told: unknown = null;
+    class Told extends Mail {
+      override errorReceived(error: unknown): void {
+        told = error;
+      }
+    }
+    const [transport, mail]: Endpoint = yield loop.createDatagramEndpoint(
+      () => new Told(loop),
+      ["127.0.0.1", 0],
+    );
+    transport.sendTo(bytes("lost"), ["::1", 9]);
+    while (told === null) yield sleep(0.001);
+    assertInstanceOf(told, OSError);
+    assertEquals(told.code, "EAFNOSUPPORT");
+    // It goes on.
+    transport.sendTo(bytes("x"), transport.getExtraInfo("sockname")!);
+    yield mail.got("got x");
     transport.close();
     yield mail.got("lost");
   });

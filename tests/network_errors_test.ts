@@ -245,6 +245,16 @@ describe("Connecting", () => {
     );
   });
 
+  online("to port 0, which is nobody's, is refused", function* ({ loop }) {
+    for (const options of [{}, { localAddr: ["127.0.0.1", 0] as const }]) {
+      const error = yield* caught(
+        loop.createConnection(make, "127.0.0.1", 0, options),
+      );
+      assertInstanceOf(error, ConnectionRefusedError);
+      assertEquals(error.code, "ECONNREFUSED");
+    }
+  });
+
   online("to a name that nobody has fails", function* ({ loop }) {
     const error = yield* caught(
       loop.createConnection(make, "nobody.invalid", 80),

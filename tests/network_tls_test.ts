@@ -2,24 +2,40 @@
 
 import { assert, assertEquals, assertInstanceOf } from "@std/assert";
 import {
+  CancelledError,
   ConnectionAbortedError,
+  ConnectionError,
+  ConnectionResetError,
   openConnection,
   OSError,
   type Server,
+  sleep,
   SSLCertVerificationError,
   SSLError,
   type SSLObject,
   startServer,
   type StreamReader,
   type StreamWriter,
+  type Task,
   type Transport,
+  waitFor,
 } from "../mod.ts";
 import { describe } from "./_harness.ts";
 import { bytes, Echo, Notes, online, portOf, text } from "./_network.ts";
-import { caught } from "./_spell.ts";
+import { type Body, caught } from "./_spell.ts";
 import { clientContext, serverContext } from "./_tls.ts";
 
 const TLS = () => ({ ssl: clientContext(), serverHostname: "localhost" });
+
+/** Waits until a stream is closed, whatever has ended it. */
+function* ended(writer: StreamWriter): Body {
+  writer.close();
+  try {
+    yield waitFor(writer.waitClosed(), 2);
+  } catch (error) {
+    if (!(error instanceof ConnectionError)) throw error;
+  }
+}
 
 describe("createServer({ ssl }) and createConnection({ ssl })", () => {
   online("carry an echo", function* ({ loop }) {
@@ -147,6 +163,71 @@ describe("createServer({ ssl }) and createConnection({ ssl })", () => {
       ),
     );
     assertInstanceOf(error, SSLError);
+    server.close();
+    yield server.waitClosed();
+  });
+
+  online("a server that hangs up at once has reset it", function* ({ loop }) {
+    const server: Server = yield loop.createServer(
+      () => {
+        const notes = new Notes(loop);
+        notes.onMade = (transport) => transport.close();
+        return notes;
+      },
+      "127.0.0.1",
+      0,
+    );
+    for (let i = 0; i < 10; i++) {
+      const error = yield* caught(
+        loop.createConnection(
+          () => new Notes(loop),
+          "127.0.0.1",
+          portOf(server),
+          TLS(),
+        ),
+      );
+      assertInstanceOf(error, ConnectionResetError);
+      assertEquals(error.code, "ECONNRESET");
+    }
+    server.close();
+    yield server.waitClosed();
+  });
+
+  online("who writes in a loop learns that the peer is gone", function* (net) {
+    const { fn, loop } = net;
+    let error: unknown = null;
+    let writes = 0;
+    const server: Server = yield startServer(
+      fn(function* (_: StreamReader, writer: StreamWriter) {
+        const piece = new Uint8Array(50_000);
+        try {
+          // A drain that never gave way would never let the news come.
+          for (; writes < 2000; writes++) {
+            writer.write(piece);
+            yield writer.drain();
+          }
+        } catch (failure) {
+          error = failure;
+        }
+        writer.close();
+      }),
+      "127.0.0.1",
+      0,
+      { ssl: serverContext() },
+    );
+    const [plain, notes]: [Transport, Notes] = yield loop.createConnection(
+      () => new Notes(loop),
+      "127.0.0.1",
+      portOf(server),
+      TLS(),
+    );
+    plain.pauseReading();
+    yield sleep(0.1);
+    plain.abort();
+    yield notes.lost();
+    while (error === null && writes < 2000) yield sleep(0.001);
+    assertInstanceOf(error, ConnectionError);
+    assert(writes < 2000);
     server.close();
     yield server.waitClosed();
   });
@@ -355,6 +436,75 @@ describe("startTls", () => {
     assertInstanceOf(error, SSLError);
     assertEquals(plain.isClosing(), true);
     server.close();
+    yield server.waitClosed();
+  });
+
+  online("of a peer that has finished fails at once", function* () {
+    const server: Server = yield startServer(
+      (_, writer) => writer.close(),
+      "127.0.0.1",
+      0,
+    );
+    const [reader, writer]: [StreamReader, StreamWriter] = yield openConnection(
+      "127.0.0.1",
+      portOf(server),
+    );
+    assertEquals((yield reader.read()).length, 0);
+    const error = yield* caught(
+      writer.startTls(clientContext(), { serverHostname: "localhost" }),
+    );
+    assertInstanceOf(error, ConnectionResetError);
+    yield* ended(writer);
+    server.close();
+    yield server.waitClosed();
+  });
+
+  online("that is cancelled ends the connection", function* ({ loop }) {
+    const server: Server = yield startServer(
+      async (reader, writer) => {
+        await reader.read();
+        writer.close();
+      },
+      "127.0.0.1",
+      0,
+    );
+    const [, writer]: [StreamReader, StreamWriter] = yield openConnection(
+      "127.0.0.1",
+      portOf(server),
+    );
+    const task: Task<void> = loop.createTask(
+      writer.startTls(clientContext(), { serverHostname: "localhost" }),
+    );
+    yield sleep(0.01);
+    task.cancel();
+    assertInstanceOf(yield* caught(task), CancelledError);
+    // Who waits for the end does not wait for ever.
+    yield* ended(writer);
+    server.close();
+    yield server.waitClosed();
+    assertEquals(loop._transports.size, 0);
+  });
+
+  online("of a closing connection is refused", function* ({ loop }) {
+    const server: Server = yield startServer(() => {}, "127.0.0.1", 0);
+    for (const turns of [0, 3]) {
+      const [plain, notes]: [Transport, Notes] = yield loop.createConnection(
+        () => new Notes(loop),
+        "127.0.0.1",
+        portOf(server),
+      );
+      plain.close();
+      for (let i = 0; i < turns; i++) yield sleep(0);
+      const error = yield* caught(
+        loop.startTls(plain, notes, clientContext(), {
+          serverHostname: "localhost",
+        }),
+      );
+      assertInstanceOf(error, ConnectionResetError);
+      yield notes.lost();
+    }
+    server.close();
+    server.abortClients();
     yield server.waitClosed();
   });
 

@@ -66,14 +66,17 @@ describe("streams", () => {
     };
     yield startServer(note, "host", 1, { limit: 11, backlog: 5 });
     yield startUnixServer(note, "/path", { limit: 12, ssl: null });
-    const [a, w] = yield openConnection("host", 1, { limit: 13, family: 4 });
+    const [a, w] = yield openConnection("host", 1, {
+      limit: 13,
+      family: "inet",
+    });
     const [b, x] = yield openUnixConnection("/path", { limit: 14, ssl: null });
     assert(String(a).includes("limit=13") && String(b).includes("limit=14"));
     assert(limits[0]!.includes("limit=11") && limits[1]!.includes("limit=12"));
     assertEquals(calls, [
       { method: "createServer", options: { backlog: 5 } },
       { method: "createUnixServer", options: { ssl: null } },
-      { method: "createConnection", options: { family: 4 } },
+      { method: "createConnection", options: { family: "inet" } },
       { method: "createUnixConnection", options: { ssl: null } },
     ]);
     w.close();
