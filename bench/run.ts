@@ -16,6 +16,7 @@ import {
   type Runtime,
   type Spelling,
 } from "./contestants.ts";
+import { echo } from "./echo.ts";
 import { flatness, showGrowth, tooFast } from "./growth.ts";
 import {
   type ComparedRow,
@@ -42,7 +43,7 @@ const HELP = `Measures the library beside its rivals and prints ratios.
 
   deno task bench [options]
 
-  --suite NAME       only tasks or only sync; both by default
+  --suite NAME       only tasks, only sync or only echo; the first two by default
   --json             one JSON document on stdout, and nothing else
   --rounds N         how many rounds; medians are taken over them (5)
   --rows A,B         only these rows, of those below
@@ -78,6 +79,12 @@ The rows of sync, 100 000 of each
   fanout     wake-ups of 10 000 tasks that wait for the same event, then the next
   group      children of one group that suspend once, joined by the group
 
+The suite echo has servers and a load in processes of their own, and compares
+the servers' processor time per request. Its rows are 1x1, 1x64, 50x1, 50x64,
+which are connections and KiB, and idle: 10 000 connections, bytes for each. Its
+contestants are native, fresh, net, protocol, buffered, generator, async, and as
+'asyncio protocol' or 'uvloop streams' those of Python.
+
 The floor is raw promises and timers of the same runtime: no tasks, no cancel.
 Every contestant's results are counted; a wrong count fails the run, and so does
 a cost per task or waiter that grows faster than their number. Milliseconds and
@@ -106,8 +113,21 @@ if (options.help) {
 }
 
 const named = options.suite;
+if (named === "echo") {
+  const names = (text: string) => text.split(",").filter((part) => part !== "");
+  const right = await echo({
+    rounds: options.quick ? 1 : Number(options.rounds),
+    quick: options.quick,
+    runtimes: names(options.runtime),
+    only: names(options.only),
+    rows: names(options.rows),
+    pythons: options.python,
+    json: options.json,
+  });
+  process.exit(right ? 0 : 1);
+}
 if (named !== "" && !Object.hasOwn(SUITES, named)) {
-  console.error(`There is no suite '${named}', only tasks and sync`);
+  console.error(`There is no suite '${named}', only tasks, sync and echo`);
   process.exit(2);
 }
 
