@@ -13,14 +13,14 @@ import type {
   WritePipe,
 } from "./_platform/pipes.ts";
 import type { SocketAddress, StreamSocket } from "./_platform/sockets.ts";
-import { connectAcceptedSocket, createConnection } from "./_connecting.ts";
+import { connectAcceptedSocket, createConnection } from "./_net/connecting.ts";
 import { type Coro, Coroutine } from "./coroutines.ts";
-import { createDatagramEndpoint } from "./_datagram_endpoint.ts";
+import { createDatagramEndpoint } from "./_net/datagram_endpoint.ts";
 import { registerDefaultLoop } from "./events.ts";
 import { NotImplementedError } from "./exceptions.ts";
 import type { Future } from "./futures.ts";
-import { LoopServices } from "./_loop_services.ts";
-import { getAddrInfo, getNameInfo } from "./_names.ts";
+import { LoopServices } from "./_kernel/loop_services.ts";
+import { getAddrInfo, getNameInfo } from "./_net/names.ts";
 import type {
   AcceptedOptions,
   AddrInfo,
@@ -36,16 +36,16 @@ import type {
   SocketTransportOptions,
   SslTransportOptions,
   UpgradeOptions,
-} from "./_net_types.ts";
-import { _PipeTransport } from "./_pipe_transport.ts";
+} from "./_net/net_types.ts";
+import { _PipeTransport } from "./_os/pipe_transport.ts";
 import type { BaseProtocol, SubprocessProtocol } from "./protocols.ts";
-import { sendFile } from "./_send_file.ts";
-import { sockSendFile } from "./_sock_send_file.ts";
-import type { Server } from "./_server.ts";
-import type { Socket } from "./_socket.ts";
-import { createServer } from "./_serving.ts";
-import { startTls } from "./_upgrading.ts";
-import type { SSLContext } from "./_ssl_context.ts";
+import { sendFile } from "./_net/send_file.ts";
+import { sockSendFile } from "./_net/sock_send_file.ts";
+import type { Server } from "./_net/server.ts";
+import type { Socket } from "./_net/socket.ts";
+import { createServer } from "./_net/serving.ts";
+import { startTls } from "./_net/upgrading.ts";
+import type { SSLContext } from "./_tls/context.ts";
 import {
   connectReadPipe,
   connectWritePipe,
@@ -53,8 +53,8 @@ import {
   subprocessExec,
   subprocessShell,
   type SubprocessStart,
-} from "./_subprocesses.ts";
-import type { ProgramArgs, SubprocessOptions } from "./_subprocess_types.ts";
+} from "./_os/subprocesses.ts";
+import type { ProgramArgs, SubprocessOptions } from "./_os/subprocess_types.ts";
 import type {
   BaseTransport,
   DatagramTransport,
@@ -65,9 +65,9 @@ import type {
   WriteTransport,
 } from "./transports.ts";
 
-export type { LoopOptions } from "./_loop_core.ts";
-export { registerDefaultExecutor } from "./_loop_services.ts";
-export { GaiError } from "./_names.ts";
+export type { LoopOptions } from "./_kernel/loop_core.ts";
+export { registerDefaultExecutor } from "./_kernel/loop_services.ts";
+export { GaiError } from "./_net/names.ts";
 export type {
   AcceptedOptions,
   AddrInfo,
@@ -87,8 +87,8 @@ export type {
   SocketKind,
   TlsTimeouts,
   UpgradeOptions,
-} from "./_net_types.ts";
-export { Server } from "./_server.ts";
+} from "./_net/net_types.ts";
+export { Server } from "./_net/server.ts";
 
 /** The longest that a loop sleeps in one go, in seconds: a day. */
 export const MAXIMUM_SELECT_TIMEOUT: number = 24 * 3600;

@@ -16,7 +16,7 @@ import {
 } from "./exceptions.ts";
 import type { Future } from "./futures.ts";
 import { logger, warn } from "./log.ts";
-import { madeAt, noteClosed, noteOpen } from "./_made.ts";
+import { madeAt, noteClosed, noteOpen } from "./_debug/made.ts";
 import {
   BaseProtocol,
   type Protocol,
@@ -27,7 +27,7 @@ import {
   PIPE,
   type Stdio,
   type SubprocessOptions,
-} from "./_subprocess_types.ts";
+} from "./_os/subprocess_types.ts";
 import {
   type BaseTransport,
   type ExtraInfo,

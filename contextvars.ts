@@ -21,7 +21,7 @@
  */
 
 import { RuntimeError } from "./exceptions.ts";
-import { state, type StepOwner, taskStore } from "./_state.ts";
+import { state, type StepOwner, taskStore } from "./_kernel/state.ts";
 
 const MISSING: unique symbol = Symbol("missing");
 

@@ -10,8 +10,8 @@ import type { AbstractEventLoop } from "./events.ts";
 import type { Context } from "./contextvars.ts";
 import type { Future } from "./futures.ts";
 import { logger } from "./log.ts";
-import { type Origin, origins } from "./_origins.ts";
-import { noteCoroutine, type Unawaited } from "./_unawaited.ts";
+import { type Origin, origins } from "./_debug/origins.ts";
+import { noteCoroutine, type Unawaited } from "./_debug/unawaited.ts";
 import {
   awaitingTask,
   awaitInTask,
@@ -19,10 +19,10 @@ import {
   InlineCall,
   isGenerator,
   type Yieldable,
-} from "./_step.ts";
+} from "./_kernel/step.ts";
 
-export type { InlineWait, Yieldable } from "./_step.ts";
-import { state } from "./_state.ts";
+export type { InlineWait, Yieldable } from "./_kernel/step.ts";
+import { state } from "./_kernel/state.ts";
 
 /**
  * A generator that is a coroutine: the return type of a `function*` that awaits with

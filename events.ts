@@ -20,7 +20,7 @@ import type {
   Coroutine,
   TaskOptions,
 } from "./coroutines.ts";
-import type { AbstractChildWatcher } from "./_child_watchers.ts";
+import type { AbstractChildWatcher } from "./_os/child_watchers.ts";
 import type { Future } from "./futures.ts";
 import type {
   AcceptedOptions,
@@ -36,18 +36,21 @@ import type {
   ServerOptions,
   SocketAddress,
   UpgradeOptions,
-} from "./_net_types.ts";
+} from "./_net/net_types.ts";
 import type { BaseProtocol, SubprocessProtocol } from "./protocols.ts";
 import type { PipeSource, PipeTarget } from "./_platform/pipes.ts";
-import type { SubprocessArgs, SubprocessOptions } from "./_subprocess_types.ts";
-import type { Server } from "./_server.ts";
-import type { Socket } from "./_socket.ts";
-import type { SSLContext } from "./_ssl_context.ts";
+import type {
+  SubprocessArgs,
+  SubprocessOptions,
+} from "./_os/subprocess_types.ts";
+import type { Server } from "./_net/server.ts";
+import type { Socket } from "./_net/socket.ts";
+import type { SSLContext } from "./_tls/context.ts";
 import type { Task } from "./tasks.ts";
 import type {
   UnixConnectionOptions,
   UnixServerOptions,
-} from "./_unix_sockets.ts";
+} from "./_net/unix_sockets.ts";
 import type {
   BaseTransport,
   DatagramTransport,
@@ -56,8 +59,8 @@ import type {
   Transport,
   WriteTransport,
 } from "./transports.ts";
-import { createdAt, framesOf, type Origin, origins } from "./_origins.ts";
-import { state, type StepOwner, stepOwner } from "./_state.ts";
+import { createdAt, framesOf, type Origin, origins } from "./_debug/origins.ts";
+import { state, type StepOwner, stepOwner } from "./_kernel/state.ts";
 
 /**
  * Whether an error must leave the loop rather than be reported.

@@ -7,19 +7,19 @@
  * @module
  */
 
-import { named } from "./_base_exceptions.ts";
+import { named } from "./_kernel/base_exceptions.ts";
 
 export {
   CancelledError,
   KeyboardInterrupt,
   SystemExit,
-} from "./_base_exceptions.ts";
+} from "./_kernel/base_exceptions.ts";
 export {
   BaseExceptionGroup,
   ExceptionGroup,
   type ExceptionMatcher,
   isBaseException,
-} from "./_exception_groups.ts";
+} from "./_kernel/exception_groups.ts";
 export {
   BlockingIOError,
   BrokenPipeError,
@@ -38,7 +38,7 @@ export {
   PermissionError,
   ProcessLookupError,
   TimeoutError,
-} from "./_os_errors.ts";
+} from "./_kernel/os_errors.ts";
 
 /** Something was asked for at a time, or in a place, that does not allow it. */
 export class RuntimeError extends Error {}

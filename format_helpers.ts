@@ -42,12 +42,12 @@ const HOME = /[\\/]format_helpers\.[jt]s$/.test(SELF)
   ? SELF.slice(0, -"format_helpers.ts".length).replaceAll("\\", "/")
   : null;
 
-/** The library is flat: its modules, and one folder of adapters. */
+/** The library is its modules, and folders of their parts that start with `_`. */
 function isOwn({ file }: StackFrame): boolean {
   if (HOME === null) return false;
   const path = file.replaceAll("\\", "/");
   return path.startsWith(HOME) &&
-    /^(_platform\/)?[^/]+$/.test(path.slice(HOME.length));
+    /^(_[^/]+\/)?[^/]+$/.test(path.slice(HOME.length));
 }
 
 /** Frames of the runtime itself, which no reader can do anything about. */

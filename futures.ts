@@ -20,15 +20,15 @@ import {
   getEventLoop,
   Handle,
 } from "./events.ts";
-import { cancellation, realCancellation } from "./_base_exceptions.ts";
+import { cancellation, realCancellation } from "./_kernel/base_exceptions.ts";
 import {
   CancelledError,
   InvalidStateError,
   toException,
 } from "./exceptions.ts";
 import type { StackFrame } from "./format_helpers.ts";
-import { lost, type LostError } from "./_lost.ts";
-import { createdAt, framesOf, type Origin, origins } from "./_origins.ts";
+import { lost, type LostError } from "./_kernel/lost.ts";
+import { createdAt, framesOf, type Origin, origins } from "./_debug/origins.ts";
 import {
   awaitingTask,
   awaitInTask,
@@ -36,7 +36,7 @@ import {
   type FutureLike,
   Reaction,
   type Waiter,
-} from "./_step.ts";
+} from "./_kernel/step.ts";
 
 export { isFuture };
 

@@ -8,10 +8,10 @@ import { getRunningLoop } from "./events.ts";
 import { RuntimeError } from "./exceptions.ts";
 import { type StackFrame, stackOfError } from "./format_helpers.ts";
 import { Future } from "./futures.ts";
-import { awaitChain } from "./_stack.ts";
-import { state } from "./_state.ts";
-import { allTasks, currentTask, Task } from "./_task.ts";
-import { awaitersOf, type Wait, waitsOf } from "./_waits.ts";
+import { awaitChain } from "./_debug/stack.ts";
+import { state } from "./_kernel/state.ts";
+import { allTasks, currentTask, Task } from "./_tasks/task.ts";
+import { awaitersOf, type Wait, waitsOf } from "./_debug/waits.ts";
 
 /** One entry of the call stack of a task. */
 export class FrameCallGraphEntry {

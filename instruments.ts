@@ -10,16 +10,16 @@ export {
   Deadlock,
   type DeadlockOptions,
   findDeadlock,
-} from "./_deadlock.ts";
+} from "./_debug/deadlock.ts";
 export {
   type Instrument,
   InstrumentEvent,
   type InstrumentKind,
   setInstrument,
-} from "./_instruments.ts";
+} from "./_debug/instruments.ts";
 export {
   Timeline,
   type TimelineOptions,
   type Trace,
   type TraceEvent,
-} from "./_timeline.ts";
+} from "./_debug/timeline.ts";

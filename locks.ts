@@ -9,28 +9,28 @@
  */
 
 import { type Coroutine, markCoroutineFunctions } from "./coroutines.ts";
-import { _ContextManagerMixin } from "./_held.ts";
+import { _ContextManagerMixin } from "./_sync/held.ts";
 import { _LoopBoundMixin } from "./mixins.ts";
-import { Entry, type Waiter, WaiterQueue } from "./_waiters.ts";
+import { Entry, type Waiter, WaiterQueue } from "./_sync/waiters.ts";
 
 export {
   Barrier,
   type BarrierState,
   type BarrierStatistics,
-} from "./_barrier.ts";
+} from "./_sync/barrier.ts";
 export {
   CapacityLimiter,
   type CapacityLimiterStatistics,
   WouldBlock,
-} from "./_capacity_limiter.ts";
+} from "./_sync/capacity_limiter.ts";
 export {
   Condition,
   type ConditionLock,
   type ConditionStatistics,
   type Truthy,
-} from "./_condition.ts";
-export { _ContextManagerMixin, HeldGuard } from "./_held.ts";
-export { Lock, type LockStatistics } from "./_lock.ts";
+} from "./_sync/condition.ts";
+export { _ContextManagerMixin, HeldGuard } from "./_sync/held.ts";
+export { Lock, type LockStatistics } from "./_sync/lock.ts";
 
 /** Names the coroutine of an acquire. */
 function acquire(): void {}

@@ -10,7 +10,7 @@
 
 import { commandArguments, exitProcess } from "./_platform/command.ts";
 import { SystemExit } from "./exceptions.ts";
-import { runRepl } from "./_repl.ts";
+import { runRepl } from "./_repl/repl.ts";
 import {
   displayAwaitedByTasksTable,
   displayAwaitedByTasksTree,

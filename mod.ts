@@ -65,4 +65,4 @@ export {
   DefaultEventLoopPolicy,
   EventLoop,
   SelectorEventLoop,
-} from "./_os_events.ts";
+} from "./_os/events.ts";

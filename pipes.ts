@@ -29,12 +29,12 @@ import type {
 import type { BaseEventLoop } from "./base_events.ts";
 import { type Coro, Coroutine, markCoroutineFunctions } from "./coroutines.ts";
 import { getRunningLoop } from "./events.ts";
-import { StreamReaderProtocol } from "./_stream_protocol.ts";
-import { DEFAULT_LIMIT, StreamReader } from "./_stream_reader.ts";
-import { StreamWriter } from "./_stream_writer.ts";
+import { StreamReaderProtocol } from "./_streams/protocol.ts";
+import { DEFAULT_LIMIT, StreamReader } from "./_streams/reader.ts";
+import { StreamWriter } from "./_streams/writer.ts";
 import type { StreamPair } from "./streams.ts";
-import { begun } from "./_subprocesses.ts";
-import { opened } from "./_taking.ts";
+import { begun } from "./_os/subprocesses.ts";
+import { opened } from "./_net/taking.ts";
 
 export type {
   HostFile,

@@ -10,7 +10,7 @@ import { NotImplementedError } from "./exceptions.ts";
 import { BaseSelectorEventLoop } from "./selector_events.ts";
 import type { Callback } from "./events.ts";
 import type { LoopOptions } from "./base_events.ts";
-import type { Socket } from "./_socket.ts";
+import type { Socket } from "./_net/socket.ts";
 
 function cannot(self: object, method: string): NotImplementedError {
   return new NotImplementedError(

@@ -4,12 +4,19 @@
  * @module
  */
 
-import { named } from "./_base_exceptions.ts";
+import { named } from "./_kernel/base_exceptions.ts";
 import { type Coroutine, markCoroutineFunctions } from "./coroutines.ts";
 import { shortRepr } from "./format_helpers.ts";
 import { _LoopBoundMixin } from "./mixins.ts";
-import { Finished, Get, Join, Next, Put, WaitingList } from "./_queue_calls.ts";
-import { type Compare, Heap, Ring, Stack, type Store } from "./_stores.ts";
+import {
+  Finished,
+  Get,
+  Join,
+  Next,
+  Put,
+  WaitingList,
+} from "./_sync/queue_calls.ts";
+import { type Compare, Heap, Ring, Stack, type Store } from "./_sync/stores.ts";
 
 /** `getNowait` found the queue empty. */
 export class QueueEmpty extends Error {}

@@ -30,9 +30,9 @@ import {
   SystemExit,
 } from "./exceptions.ts";
 import type { Future } from "./futures.ts";
-import { Inspector, isWanted } from "./_inspector.ts";
-import { type Instrument, setInstrument } from "./_instruments.ts";
-import { RunInterrupts } from "./_interrupts.ts";
+import { Inspector, isWanted } from "./_debug/inspector.ts";
+import { type Instrument, setInstrument } from "./_debug/instruments.ts";
+import { RunInterrupts } from "./_kernel/interrupts.ts";
 import { allTasks, ensureFuture, gather, sleep, type Task } from "./tasks.ts";
 
 /**

@@ -7,11 +7,11 @@
 
 import type { DatagramSocket } from "./_platform/datagrams.ts";
 import type { SocketAddress, StreamSocket } from "./_platform/sockets.ts";
-import { _SelectorDatagramTransport } from "./_datagram_transport.ts";
+import { _SelectorDatagramTransport } from "./_net/datagram_transport.ts";
 import type {
   SocketTransportOptions,
   SslTransportOptions,
-} from "./_net_types.ts";
+} from "./_net/net_types.ts";
 import {
   checkSocket,
   sockAccept,
@@ -22,13 +22,13 @@ import {
   sockRecvInto,
   sockSendAll,
   sockSendTo,
-} from "./_sock_calls.ts";
-import { SocketWatch } from "./_socket_watch.ts";
+} from "./_net/sock_calls.ts";
+import { SocketWatch } from "./_net/socket_watch.ts";
 import {
   _SelectorSocketTransport,
   type LoopTransport,
-} from "./_socket_transport.ts";
-import type { Socket } from "./_socket.ts";
+} from "./_net/socket_transport.ts";
+import type { Socket } from "./_net/socket.ts";
 import { BaseEventLoop } from "./base_events.ts";
 import { snapshotContext } from "./contextvars.ts";
 import { Coroutine } from "./coroutines.ts";

@@ -5,11 +5,11 @@
  */
 
 import { platform } from "./_platform/mod.ts";
-import { AppSide } from "./_ssl_app.ts";
-import type { SSLContext } from "./_ssl_context.ts";
-import { SSLCertVerificationError, SSLError } from "./_ssl_errors.ts";
-import { SSLObject } from "./_ssl_object.ts";
-import { Incoming, Outgoing } from "./_ssl_flow.ts";
+import { AppSide } from "./_tls/app.ts";
+import type { SSLContext } from "./_tls/context.ts";
+import { SSLCertVerificationError, SSLError } from "./_tls/errors.ts";
+import { SSLObject } from "./_tls/object.ts";
+import { Incoming, Outgoing } from "./_tls/flow.ts";
 import {
   answerHello,
   asciiName,
@@ -17,10 +17,10 @@ import {
   defaultContext,
   positive,
   REFUSAL,
-} from "./_ssl_setup.ts";
-import { SSLProtocolState } from "./_ssl_states.ts";
-import { _SSLProtocolTransport } from "./_ssl_transport.ts";
-import { TlsPipe } from "./_tls_pipe.ts";
+} from "./_tls/setup.ts";
+import { SSLProtocolState } from "./_tls/states.ts";
+import { _SSLProtocolTransport } from "./_tls/transport.ts";
+import { TlsPipe } from "./_tls/pipe.ts";
 import type { TlsInfo } from "./_platform/tls_types.ts";
 import * as constants from "./constants.ts";
 import { snapshotContext } from "./contextvars.ts";
@@ -43,11 +43,11 @@ import { logger } from "./log.ts";
 import { type BaseProtocol, Protocol } from "./protocols.ts";
 import type { BaseTransport, Transport } from "./transports.ts";
 
-export * from "./_ssl_context.ts";
-export * from "./_ssl_errors.ts";
-export * from "./_ssl_object.ts";
-export type { PeerCertificate } from "./_x509.ts";
-export * from "./_ssl_states.ts";
+export * from "./_tls/context.ts";
+export * from "./_tls/errors.ts";
+export * from "./_tls/object.ts";
+export type { PeerCertificate } from "./_tls/x509.ts";
+export * from "./_tls/states.ts";
 
 const { UNWRAPPED, DO_HANDSHAKE, WRAPPED, FLUSHING, SHUTDOWN } =
   SSLProtocolState;

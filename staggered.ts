@@ -4,7 +4,7 @@
  * @module
  */
 
-import { InlineCall, type Yieldable } from "./_step.ts";
+import { InlineCall, type Yieldable } from "./_kernel/step.ts";
 import {
   type Coro,
   Coroutine,

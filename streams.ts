@@ -30,29 +30,29 @@
 import { type Coro, Coroutine, markCoroutineFunctions } from "./coroutines.ts";
 import { type AbstractEventLoop, getRunningLoop } from "./events.ts";
 import { NotImplementedError } from "./exceptions.ts";
-import { inline } from "./_inline.ts";
-import type { ConnectionOptions, ServerOptions } from "./_net_types.ts";
+import { inline } from "./_tasks/inline.ts";
+import type { ConnectionOptions, ServerOptions } from "./_net/net_types.ts";
 import type { BaseProtocol } from "./protocols.ts";
-import type { Server } from "./_server.ts";
+import type { Server } from "./_net/server.ts";
 import {
   type ClientConnected,
   StreamReaderProtocol,
-} from "./_stream_protocol.ts";
-import { DEFAULT_LIMIT, StreamReader } from "./_stream_reader.ts";
-import { StreamWriter } from "./_stream_writer.ts";
+} from "./_streams/protocol.ts";
+import { DEFAULT_LIMIT, StreamReader } from "./_streams/reader.ts";
+import { StreamWriter } from "./_streams/writer.ts";
 import type { Transport } from "./transports.ts";
 import type {
   UnixConnectionOptions,
   UnixServerOptions,
-} from "./_unix_sockets.ts";
+} from "./_net/unix_sockets.ts";
 
 export {
   type ClientConnected,
   FlowControlMixin,
   StreamReaderProtocol,
-} from "./_stream_protocol.ts";
-export { type FromWebOptions, StreamReader } from "./_stream_reader.ts";
-export { type StartTlsOptions, StreamWriter } from "./_stream_writer.ts";
+} from "./_streams/protocol.ts";
+export { type FromWebOptions, StreamReader } from "./_streams/reader.ts";
+export { type StartTlsOptions, StreamWriter } from "./_streams/writer.ts";
 
 /**
  * Options of the functions that open streams: those of the loop's own method

@@ -21,10 +21,10 @@ import { BrokenPipeError, ConnectionResetError } from "./exceptions.ts";
 import type { Future } from "./futures.ts";
 import { logger } from "./log.ts";
 import type { SubprocessProtocol } from "./protocols.ts";
-import { FlowControlMixin } from "./_stream_protocol.ts";
-import { DEFAULT_LIMIT, StreamReader } from "./_stream_reader.ts";
-import { StreamWriter } from "./_stream_writer.ts";
-import { splitOptions } from "./_subprocesses.ts";
+import { FlowControlMixin } from "./_streams/protocol.ts";
+import { DEFAULT_LIMIT, StreamReader } from "./_streams/reader.ts";
+import { StreamWriter } from "./_streams/writer.ts";
+import { splitOptions } from "./_os/subprocesses.ts";
 import {
   DEVNULL,
   PIPE,
@@ -33,7 +33,7 @@ import {
   STDOUT,
   type SubprocessArgs,
   type SubprocessOptions,
-} from "./_subprocess_types.ts";
+} from "./_os/subprocess_types.ts";
 import { gather } from "./tasks.ts";
 import type {
   BaseTransport,

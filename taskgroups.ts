@@ -20,12 +20,12 @@ import {
   RuntimeError,
 } from "./exceptions.ts";
 import type { Future } from "./futures.ts";
-import { inline } from "./_inline.ts";
-import { type Slots, slotsOf } from "./_slots.ts";
-import { runAll } from "./_group_all.ts";
-import { Member, Members } from "./_members.ts";
-import { NONE, type Yieldable } from "./_step.ts";
-import { currentTask, type Task } from "./_task.ts";
+import { inline } from "./_tasks/inline.ts";
+import { type Slots, slotsOf } from "./_tasks/slots.ts";
+import { runAll } from "./_sync/group_all.ts";
+import { Member, Members } from "./_sync/members.ts";
+import { NONE, type Yieldable } from "./_kernel/step.ts";
+import { currentTask, type Task } from "./_tasks/task.ts";
 import type { Body } from "./timeouts.ts";
 
 /** Options of a {@linkcode TaskGroup}. */

@@ -16,13 +16,13 @@ import {
   type TaskFactory,
   TimerHandle,
 } from "./events.ts";
-import { realCancellation } from "./_base_exceptions.ts";
+import { realCancellation } from "./_kernel/base_exceptions.ts";
 import type { Future } from "./futures.ts";
-import { ensureFuture } from "./_ensure.ts";
-import { shielded } from "./_shielded.ts";
-import { signalled, wait, waitFor } from "./_wait.ts";
-import { type CoroIterator, isGenerator } from "./_step.ts";
-import { Task, type TaskConstructorOptions } from "./_task.ts";
+import { ensureFuture } from "./_tasks/ensure.ts";
+import { shielded } from "./_tasks/shielded.ts";
+import { signalled, wait, waitFor } from "./_tasks/wait.ts";
+import { type CoroIterator, isGenerator } from "./_kernel/step.ts";
+import { Task, type TaskConstructorOptions } from "./_tasks/task.ts";
 
 export {
   _enterTask,
@@ -36,14 +36,14 @@ export {
   currentTask,
   Task,
   type TaskConstructorOptions,
-} from "./_task.ts";
-export { createTask, ensureFuture } from "./_ensure.ts";
+} from "./_tasks/task.ts";
+export { createTask, ensureFuture } from "./_tasks/ensure.ts";
 export {
   gather,
   type GatherOptions,
   type GatherOutcomes,
   type GatherResults,
-} from "./_gather.ts";
+} from "./_tasks/gather.ts";
 export {
   ALL_COMPLETED,
   FIRST_COMPLETED,
@@ -55,15 +55,15 @@ export {
   waitFor,
   type WaitOptions,
   type WaitResult,
-} from "./_wait.ts";
+} from "./_tasks/wait.ts";
 export {
   asCompleted,
   AsCompletedIterator,
   type AsCompletedOptions,
   type CompletedFuture,
   type CompletedFutures,
-} from "./_completed.ts";
-export { shielded } from "./_shielded.ts";
+} from "./_tasks/completed.ts";
+export { shielded } from "./_tasks/shielded.ts";
 export type { TaskOptions } from "./coroutines.ts";
 
 /** The timer of a sleep: sets its future without a callback and an array for it. */

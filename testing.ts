@@ -13,22 +13,22 @@ import {
   type CancellableOptions,
   type CancellableResult,
   checkpointed,
-} from "./_testing_asserts.ts";
+} from "./_testing/asserts.ts";
 import {
   type ExploreOptions,
   type ExploreResult,
   Search,
-} from "./_testing_explore.ts";
+} from "./_testing/explore.ts";
 import {
   type Hooks,
   Lifecycle,
   testFunction,
   type TestLifecycle,
-} from "./_testing_hooks.ts";
-import type { TestBody, TestOptions, TestScope } from "./_testing_options.ts";
-import { runSession, Session } from "./_testing_session.ts";
+} from "./_testing/hooks.ts";
+import type { TestBody, TestOptions, TestScope } from "./_testing/options.ts";
+import { runSession, Session } from "./_testing/session.ts";
 import type { Body } from "./timeouts.ts";
-import type { Yieldable } from "./_step.ts";
+import type { Yieldable } from "./_kernel/step.ts";
 
 export {
   DeadlockError,
@@ -36,12 +36,12 @@ export {
   LeakError,
   RealTimerError,
   TimeLimitError,
-} from "./_testing_errors.ts";
-export type { LinkOptions } from "./_testing_links.ts";
-export { FakeNetwork } from "./_testing_network.ts";
-export { memoryTransportPair } from "./_testing_pair.ts";
-export { Random } from "./_testing_seed.ts";
-export { Sequencer } from "./_testing_sequencer.ts";
+} from "./_testing/errors.ts";
+export type { LinkOptions } from "./_testing/links.ts";
+export { FakeNetwork } from "./_testing/network.ts";
+export { memoryTransportPair } from "./_testing/pair.ts";
+export { Random } from "./_testing/seed.ts";
+export { Sequencer } from "./_testing/sequencer.ts";
 export type {
   CancellableOptions,
   CancellableResult,

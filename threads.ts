@@ -30,28 +30,32 @@ import { _cloneableValues } from "./contextvars.ts";
 import { type Coro, Coroutine, markCoroutineFunctions } from "./coroutines.ts";
 import { getRunningLoop } from "./events.ts";
 // For the default executor, which it registers, too.
-import { checkFunction } from "./_executor.ts";
+import { checkFunction } from "./_workers/executor.ts";
 import type {
   AnyFunction,
   CallArguments,
   CallResult,
   ModuleFunction,
-} from "./_module_function.ts";
+} from "./_workers/module_function.ts";
 
 export {
   BrokenExecutor,
   BrokenThreadPool,
   RemoteTraceback,
   WorkerDiedError,
-} from "./_error_unpack.ts";
+} from "./_workers/error_unpack.ts";
 export {
   type CallSources,
   ThreadPoolExecutor,
   type ThreadPoolExecutorOptions,
   type ThreadPoolStatistics,
-} from "./_executor.ts";
-export { ExecutorFuture } from "./_executor_future.ts";
-export { type CoroutineResult, loopPort, RemoteLoop } from "./_loop_port.ts";
+} from "./_workers/executor.ts";
+export { ExecutorFuture } from "./_workers/executor_future.ts";
+export {
+  type CoroutineResult,
+  loopPort,
+  RemoteLoop,
+} from "./_workers/loop_port.ts";
 export {
   type AnyFunction,
   type CallArguments,
@@ -64,10 +68,10 @@ export {
   moduleFunctions,
   Transfer,
   transfer,
-} from "./_module_function.ts";
-export { RemoteCall } from "./_port_client.ts";
-export { RemoteQueue, SharedQueue } from "./_shared_queue.ts";
-export { checkCancelled, workerName } from "./_worker_state.ts";
+} from "./_workers/module_function.ts";
+export { RemoteCall } from "./_workers/port_client.ts";
+export { RemoteQueue, SharedQueue } from "./_workers/shared_queue.ts";
+export { checkCancelled, workerName } from "./_workers/worker_state.ts";
 
 /**
  * Runs a function in a worker of the loop's default executor.

@@ -12,9 +12,9 @@ import {
   RuntimeError,
   TimeoutError,
 } from "./exceptions.ts";
-import { currentTask, type Task } from "./_task.ts";
-import { inline } from "./_inline.ts";
-import type { Yieldable } from "./_step.ts";
+import { currentTask, type Task } from "./_tasks/task.ts";
+import { inline } from "./_tasks/inline.ts";
+import type { Yieldable } from "./_kernel/step.ts";
 
 type State = "created" | "active" | "expiring" | "expired" | "finished";
 

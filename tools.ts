@@ -8,16 +8,16 @@
 import { askProgram, processState } from "./_platform/inspect_channel.ts";
 import { platform } from "./_platform/mod.ts";
 import { PermissionError, RuntimeError, SystemExit } from "./exceptions.ts";
-import { folders, FORMAT, type Told } from "./_inspector.ts";
-import type { AwaitedInfo } from "./_inspector_capture.ts";
-import { buildTaskTable, treeText } from "./_inspector_tree.ts";
+import { folders, FORMAT, type Told } from "./_debug/inspector.ts";
+import type { AwaitedInfo } from "./_debug/inspector_capture.ts";
+import { buildTaskTable, treeText } from "./_debug/inspector_tree.ts";
 
 export type {
   AwaitedInfo,
   CoroInfo,
   FrameInfo,
   TaskInfo,
-} from "./_inspector_capture.ts";
+} from "./_debug/inspector_capture.ts";
 export {
   buildAsyncTree,
   buildTaskTable,
@@ -25,7 +25,7 @@ export {
   NodeType,
   type TaskKey,
   type TaskRow,
-} from "./_inspector_tree.ts";
+} from "./_debug/inspector_tree.ts";
 
 /** Thrown where asking once more may help. */
 class Interrupted extends RuntimeError {}

@@ -5,14 +5,14 @@
  */
 
 import type { SocketAddress, SocketFamily } from "./_platform/sockets.ts";
-import type { Socket } from "./_socket.ts";
-import type { SocketType } from "./_socket_core.ts";
-import type { SocketOption, SocketOptions } from "./_socket_options.ts";
+import type { Socket } from "./_net/socket.ts";
+import type { SocketType } from "./_net/socket_core.ts";
+import type { SocketOption, SocketOptions } from "./_net/socket_options.ts";
 import { NotImplementedError } from "./exceptions.ts";
 
-export { Socket } from "./_socket.ts";
-export type { SocketCore, SocketType } from "./_socket_core.ts";
-export type { SocketOption, SocketOptions } from "./_socket_options.ts";
+export { Socket } from "./_net/socket.ts";
+export type { SocketCore, SocketType } from "./_net/socket_core.ts";
+export type { SocketOption, SocketOptions } from "./_net/socket_options.ts";
 export type { SocketAddress, SocketFamily } from "./_platform/sockets.ts";
 
 /**

@@ -4,12 +4,12 @@
  * @module
  */
 
-import { AbstractChildWatcher, deprecated } from "./_child_watchers.ts";
-import { createUnixConnection, createUnixServer } from "./_unix_sockets.ts";
+import { AbstractChildWatcher, deprecated } from "./_os/child_watchers.ts";
+import { createUnixConnection, createUnixServer } from "./_net/unix_sockets.ts";
 import type {
   UnixConnectionOptions,
   UnixServerOptions,
-} from "./_unix_sockets.ts";
+} from "./_net/unix_sockets.ts";
 import { Coroutine } from "./coroutines.ts";
 import {
   type AbstractEventLoop,
@@ -22,34 +22,34 @@ import {
   canUsePidfd,
   PidfdChildWatcher,
   ThreadedChildWatcher,
-} from "./_loop_watchers.ts";
+} from "./_os/loop_watchers.ts";
 import { platform } from "./_platform/mod.ts";
-import type { ProtocolFactory } from "./_net_types.ts";
+import type { ProtocolFactory } from "./_net/net_types.ts";
 import type { BaseProtocol } from "./protocols.ts";
 import { BaseSelectorEventLoop } from "./selector_events.ts";
-import { type Signal, SignalHandlers } from "./_signal_handlers.ts";
-import type { Server } from "./_server.ts";
+import { type Signal, SignalHandlers } from "./_os/signal_handlers.ts";
+import type { Server } from "./_net/server.ts";
 import type { Transport } from "./transports.ts";
 
 export type {
   UnixConnectionOptions,
   UnixServerOptions,
-} from "./_unix_sockets.ts";
+} from "./_net/unix_sockets.ts";
 export {
   AbstractChildWatcher,
   BaseChildWatcher,
   FastChildWatcher,
   SafeChildWatcher,
-} from "./_child_watchers.ts";
-export type { ChildCallback } from "./_child_watchers.ts";
+} from "./_os/child_watchers.ts";
+export type { ChildCallback } from "./_os/child_watchers.ts";
 export {
   canUsePidfd,
   MultiLoopChildWatcher,
   PidfdChildWatcher,
   ThreadedChildWatcher,
   waitstatusToExitcode,
-} from "./_loop_watchers.ts";
-export type { Signal } from "./_signal_handlers.ts";
+} from "./_os/loop_watchers.ts";
+export type { Signal } from "./_os/signal_handlers.ts";
 
 /** The loop of Unix systems, which `newEventLoop` makes. */
 export class _UnixSelectorEventLoop extends BaseSelectorEventLoop {

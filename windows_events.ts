@@ -18,13 +18,16 @@ import {
   registerDefaultPolicy,
 } from "./events.ts";
 import { NotImplementedError } from "./exceptions.ts";
-import { IocpProactor } from "./_iocp.ts";
-import type { ProtocolFactory } from "./_net_types.ts";
+import { IocpProactor } from "./_os/iocp.ts";
+import type { ProtocolFactory } from "./_net/net_types.ts";
 import { BaseProactorEventLoop } from "./proactor_events.ts";
 import type { BaseProtocol, SubprocessProtocol } from "./protocols.ts";
 import { BaseSelectorEventLoop } from "./selector_events.ts";
-import type { Signal } from "./_signal_handlers.ts";
-import type { SubprocessArgs, SubprocessOptions } from "./_subprocess_types.ts";
+import type { Signal } from "./_os/signal_handlers.ts";
+import type {
+  SubprocessArgs,
+  SubprocessOptions,
+} from "./_os/subprocess_types.ts";
 import type {
   ReadTransport,
   SubprocessTransport,
@@ -34,17 +37,17 @@ import type {
 import type {
   UnixConnectionOptions,
   UnixServerOptions,
-} from "./_unix_sockets.ts";
-import type { PipeHandle, PipeServer } from "./_windows_pipes.ts";
+} from "./_net/unix_sockets.ts";
+import type { PipeHandle, PipeServer } from "./_os/windows_pipes.ts";
 import {
   connectNamed,
   createPipeConnection,
   givenOf,
   isSocket,
   startServingPipe,
-} from "./_windows_serving.ts";
+} from "./_os/windows_serving.ts";
 
-export { PipeServer } from "./_windows_pipes.ts";
+export { PipeServer } from "./_os/windows_pipes.ts";
 export {
   CONNECT_PIPE_INIT_DELAY,
   CONNECT_PIPE_MAX_DELAY,
@@ -52,7 +55,7 @@ export {
   INFINITE,
   IocpProactor,
   type Waitable,
-} from "./_iocp.ts";
+} from "./_os/iocp.ts";
 
 /** Nothing, as Windows writes it. */
 export const NULL: number = 0;

@@ -11,23 +11,27 @@ import type { Platform } from "./_platform/types.ts";
 import { type Coro, Coroutine } from "./coroutines.ts";
 import { _getRunningLoop, getRunningLoop } from "./events.ts";
 import { NotImplementedError } from "./exceptions.ts";
-import { Socket } from "./_socket.ts";
+import { Socket } from "./_net/socket.ts";
 import {
   checkOptions,
   type Command,
   spawnOptions,
   type Stdio,
   type SubprocessOptions,
-} from "./_subprocess_types.ts";
+} from "./_os/subprocess_types.ts";
 import {
   type Closable,
   openListener,
   PipeHandle,
   type PlatformLoop,
-} from "./_windows_pipes.ts";
+} from "./_os/windows_pipes.ts";
 
-export { PIPE, STDOUT } from "./_subprocess_types.ts";
-export type { Command, Stdio, SubprocessOptions } from "./_subprocess_types.ts";
+export { PIPE, STDOUT } from "./_os/subprocess_types.ts";
+export type {
+  Command,
+  Stdio,
+  SubprocessOptions,
+} from "./_os/subprocess_types.ts";
 export { PipeHandle };
 export type { Closable };
 

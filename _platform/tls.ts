@@ -4,8 +4,8 @@
  * ours, and Deno's has no STARTTLS on the server and shows no certificate.
  */
 
-import { OSError } from "../_os_errors.ts";
-import { SSLError } from "../_ssl_errors.ts";
+import { OSError } from "../_kernel/os_errors.ts";
+import { SSLError } from "../_tls/errors.ts";
 import { builtin } from "./host.ts";
 import { hostnameError, tlsError, verifyError } from "./tls_errors.ts";
 import type {

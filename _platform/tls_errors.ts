@@ -3,7 +3,7 @@
  * rustls on Deno) to one set: OpenSSL's names of the reasons.
  */
 
-import { SSLCertVerificationError, SSLError } from "../_ssl_errors.ts";
+import { SSLCertVerificationError, SSLError } from "../_tls/errors.ts";
 
 /** The fatal alerts of RFC 8446, under OpenSSL's names, by their own names. */
 const ALERTS: ReadonlyMap<string, string> = new Map(

@@ -29,7 +29,7 @@ import {
   cancellation,
   captureCancelStacks,
   realCancellation,
-} from "../_base_exceptions.ts";
+} from "../_kernel/base_exceptions.ts";
 import { describe, it } from "./_harness.ts";
 
 type ErrorClass = abstract new (...args: never) => Error;

@@ -2,7 +2,7 @@
 
 import { assert, assertEquals, assertInstanceOf } from "@std/assert";
 import { type AddrInfo, GaiError, type HostPort, OSError } from "../mod.ts";
-import { interleaved } from "../_names.ts";
+import { interleaved } from "../_net/names.ts";
 import { describe, it } from "./_harness.ts";
 import { online } from "./_network.ts";
 import { caught } from "./_spell.ts";

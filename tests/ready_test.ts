@@ -14,7 +14,7 @@ import {
   sleep,
   TimerHandle,
 } from "../mod.ts";
-import { ReadyQueue, TimerHeap } from "../_ready.ts";
+import { ReadyQueue, TimerHeap } from "../_kernel/ready.ts";
 import type { Platform } from "../_platform/types.ts";
 import { fakePlatform } from "../_platform/fake.ts";
 

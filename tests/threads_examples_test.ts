@@ -12,10 +12,10 @@ import { describe, it, runtime } from "./_harness.ts";
 
 const FILES = [
   "threads.ts",
-  "_executor.ts",
-  "_module_function.ts",
-  "_loop_port.ts",
-  "_shared_queue.ts",
+  "_workers/executor.ts",
+  "_workers/module_function.ts",
+  "_workers/loop_port.ts",
+  "_workers/shared_queue.ts",
   "docs/additions.md",
 ];
 const LIBRARY = new URL("../mod.ts", import.meta.url).href;

@@ -2,7 +2,7 @@
  * The project's own lint rule, loaded by `deno lint` through deno.json.
  *
  * It holds for library sources alone, which are the root's `*.ts` files and
- * `_platform/`; tests, tools, benchmarks and examples may use any runtime.
+ * the folders whose names start with `_`; tests, tools, benchmarks and examples may use any runtime.
  *
  * @module
  */
@@ -34,7 +34,7 @@ export interface Plugin {
 const RUNTIME_GLOBALS = new Set(["Deno", "Bun", "process"]);
 const GLOBAL_OBJECTS = new Set(["globalThis", "self", "window", "global"]);
 
-type Place = "root" | "platform" | "elsewhere";
+type Place = "library" | "platform" | "elsewhere";
 
 const ROOT = new URL("..", import.meta.url).pathname;
 
@@ -49,7 +49,8 @@ function relative(filename: string): string {
 function place(filename: string): Place {
   const path = relative(filename);
   if (path.startsWith("_platform/")) return "platform";
-  return path.includes("/") ? "elsewhere" : "root";
+  // The root's modules, and the folders of their private parts.
+  return /^(_[^/]+\/)?[^/]+$/.test(path) ? "library" : "elsewhere";
 }
 
 /** The expression inside casts and parentheses. */
@@ -122,7 +123,7 @@ const platformOnly = {
       context.report({
         node,
         message: `A library source cannot import "${from}"`,
-        hint: where === "root"
+        hint: where === "library"
           ? "The library has no dependencies, and only _platform/ may import " +
             "what a runtime brings"
           : "Adapters import what their runtime brings (node:, bun:) and " +

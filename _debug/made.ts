@@ -1,0 +1,64 @@
+/**
+ * What has to be closed: in debug mode, where it was made; and what of it is still
+ * open when its loop is closed.
+ */
+
+import type { AbstractEventLoop } from "../events.ts";
+import { warn } from "../log.ts";
+import { createdAt, Origin } from "./origins.ts";
+import { state } from "../_kernel/state.ts";
+import type { StepTask } from "../_kernel/step.ts";
+
+/** What a loop closes when it is closed itself. */
+export interface Closable {
+  /** Lets go of what the runtime has for it. */
+  _loopClosed(): void;
+}
+
+const made = new WeakMap<object, Origin>();
+const open = new WeakMap<AbstractEventLoop, Set<Closable>>();
+
+/** Where the program is; of async code that waits for this, where it awaits. */
+function here(): Origin {
+  const origin = new Origin(new Error(), false);
+  if (origin.frames.length > 0) return origin;
+  const task = state.task as StepTask & { _origin: Origin | null } | null;
+  return task?._points?._origin ?? task?._origin ?? origin;
+}
+
+/** Something was made that has to be closed. */
+export function noteMade(thing: object, loop: AbstractEventLoop): void {
+  if (loop.getDebug()) made.set(thing, here());
+}
+
+/** ", created at file:line" as far as it is known. */
+export function madeAt(thing: object): string {
+  const where = createdAt(made.get(thing) ?? null);
+  return where === "" ? "" : `, ${where}`;
+}
+
+/** As {@linkcode noteMade}; if it is still open, it is closed with the loop. */
+export function noteOpen(thing: Closable, loop: AbstractEventLoop): void {
+  noteMade(thing, loop);
+  let all = open.get(loop);
+  if (all === undefined) open.set(loop, all = new Set());
+  all.add(thing);
+}
+
+/** It was closed. */
+export function noteClosed(thing: Closable, loop: AbstractEventLoop): void {
+  open.get(loop)?.delete(thing);
+}
+
+/** Closes what is open, and tells of it in debug mode; the loop is being closed. */
+export function closeOpen(loop: AbstractEventLoop): void {
+  const all = open.get(loop);
+  if (all === undefined) return;
+  open.delete(loop);
+  for (const thing of all) {
+    if (made.has(thing)) {
+      warn(`unclosed ${thing}${madeAt(thing)}`, "ResourceWarning");
+    }
+    thing._loopClosed();
+  }
+}

@@ -1,0 +1,62 @@
+/** Looks exports up, in whichever thread. Nothing but the platform's load is needed. */
+
+import { FileNotFoundError, PermissionError } from "../_kernel/os_errors.ts";
+
+/** A module that was loaded. */
+export type LoadedModule = Readonly<Record<string, unknown>>;
+
+/** A function that was looked up. */
+export type Found = (...args: unknown[]) => unknown;
+
+/** The error to raise where a module cannot be loaded; its own errors stay. */
+export function loadError(error: unknown, url: string): unknown {
+  if (!(error instanceof Object)) return error;
+  const { message, code } = error as { message?: unknown; code?: unknown };
+  const text = String(message);
+  if (/^Requires \w+ access/.test(text)) {
+    return new PermissionError(
+      `Cannot load ${url} in another thread: ${text}`,
+      { cause: error },
+    );
+  }
+  // Only where it is this one: a module may lack others.
+  const path = decodeURIComponent(url.replace(/^file:\/\//, ""));
+  const missing = code === "ERR_MODULE_NOT_FOUND" ||
+    /^(Module not found|Cannot find module)/.test(text);
+  const first = text.split(/\s+(?:imported )?from\s/, 1)[0]!;
+  if (missing && (first.includes(url) || first.includes(path))) {
+    return new FileNotFoundError(
+      `Cannot load ${url} in another thread: there is no such module`,
+      { cause: error, filename: path },
+    );
+  }
+  return error;
+}
+
+/**
+ * Finds a function among a module's exports.
+ *
+ * @throws ReferenceError Where there is no such export.
+ * @throws TypeError Where it is no function.
+ */
+export function findExport(
+  module: LoadedModule,
+  url: string,
+  name: string,
+): Found {
+  if (!Object.hasOwn(module, name)) {
+    const names = Object.keys(module);
+    throw new ReferenceError(
+      `Cannot call ${name}(): ${url} has no export of this name, ` +
+        (names.length === 0 ? "nor any other" : `but has ${names.join(", ")}`),
+    );
+  }
+  const found = module[name];
+  if (typeof found !== "function") {
+    throw new TypeError(
+      `Cannot call ${name}(): what ${url} exports under this name is no ` +
+        `function but ${found === null ? "null" : typeof found}`,
+    );
+  }
+  return found as Found;
+}

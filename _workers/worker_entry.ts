@@ -1,0 +1,147 @@
+/**
+ * The program of a pool's workers: calls the functions that it is told to, one after
+ * the other. It imports little, since each worker loads it before anything else.
+ *
+ * @module
+ */
+
+import { listen, post } from "../_platform/worker_scope.ts";
+import { packError } from "./error_pack.ts";
+import { findExport, type LoadedModule, loadError } from "./exports.ts";
+import { unwrap } from "./module_function.ts";
+import {
+  type BeginMessage,
+  type CallMessage,
+  DIED,
+  FAILED,
+  RETURNED,
+  UNFIT,
+  workerState,
+} from "./worker_state.ts";
+
+const loaded = new Map<string, LoadedModule>();
+/** What must end before the first call, or null once it has. */
+let beginning: Promise<void> | null = null;
+
+async function load(url: string): Promise<LoadedModule> {
+  workerState.loading++;
+  try {
+    const module: LoadedModule = await import(url);
+    loaded.set(url, module);
+    return module;
+  } catch (error) {
+    throw loadError(error, url);
+  } finally {
+    workerState.loading--;
+  }
+}
+
+function fail(id: number, error: unknown): void {
+  workerState.call = 0;
+  post([id, FAILED, packError(error)]);
+}
+
+function succeed([id, , name]: CallMessage, result: unknown): void {
+  const list: Transferable[] = [];
+  try {
+    const value = unwrap(result, list);
+    post([id, RETURNED, value], list);
+    workerState.call = 0;
+  } catch (error) {
+    fail(
+      id,
+      new TypeError(
+        `Cannot send the result of ${name}() to another thread: ${
+          (error as Error).message
+        }`,
+        { cause: error },
+      ),
+    );
+  }
+}
+
+function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return typeof value === "object" && value !== null &&
+    typeof (value as { then?: unknown }).then === "function";
+}
+
+type Invoke = (fn: () => unknown) => unknown;
+const plainly: Invoke = (fn) => fn();
+
+/** Where a call's context variables travelled, what sets them around it. */
+async function within(context: Record<string, unknown>): Promise<Invoke> {
+  const { _runWithValues } = await import("../contextvars.ts");
+  return (fn) => _runWithValues(context, fn);
+}
+
+function invoke(
+  call: CallMessage,
+  module: LoadedModule,
+  around: Invoke,
+): unknown {
+  const [, url, name, args] = call;
+  const fn = findExport(module, url, name);
+  return around(() => fn(...args));
+}
+
+/** A call from its beginning to its result. */
+async function perform(call: CallMessage): Promise<unknown> {
+  const [, url, , , context] = call;
+  const module = loaded.get(url) ?? await load(url);
+  // After the module, which may be the one that makes the variables.
+  const around = context === null ? plainly : await within(context);
+  return await invoke(call, module, around);
+}
+
+function answer(call: CallMessage): void {
+  const [id, url, , , context] = call;
+  workerState.call = id;
+  const module = loaded.get(url);
+  if (module === undefined || context !== null) {
+    perform(call).then(
+      (value) => succeed(call, value),
+      (error) => fail(id, error),
+    );
+    return;
+  }
+  // The usual case, without a turn through promises.
+  let result: unknown;
+  try {
+    result = invoke(call, module, plainly);
+  } catch (error) {
+    fail(id, error);
+    return;
+  }
+  if (isThenable(result)) {
+    // In a function: reading `then` of something odd may throw.
+    Promise.resolve(result).then(
+      (value) => succeed(call, value),
+      (error) => fail(id, error),
+    );
+  } else succeed(call, result);
+}
+
+function begin({ cells, name, initializer }: BeginMessage): void {
+  workerState.cells = cells;
+  workerState.name = name;
+  if (initializer === null) return;
+  beginning = perform(initializer).then(
+    () => {
+      beginning = null;
+    },
+    // The pool ends it: no call must run.
+    (error) => {
+      post([0, UNFIT, packError(error)]);
+      return new Promise<void>(() => {});
+    },
+  );
+}
+
+listen(
+  (data) => {
+    if (!Array.isArray(data)) begin(data as BeginMessage);
+    else if (beginning === null) answer(data as unknown as CallMessage);
+    else beginning.then(() => answer(data as unknown as CallMessage));
+  },
+  (error, byError) => post([0, DIED, byError ? packError(error) : null]),
+);
