@@ -1,15 +1,31 @@
 /**
- * The command: `deno run -A jsr:@x/asyncio/main`, or `bun main.ts`.
+ * The command: `deno run -A jsr:@x/asyncio/main`, or `bun main.ts`; on Node the
+ * package's `main.js`.
  *
  * - without arguments a REPL in which `await` works and tasks go on between inputs;
  * - `ps PID` prints the tasks of a running program;
  * - `pstree PID` prints who waits for whom in it.
  *
+ * @example Its commands from a program
+ * ```ts
+ * import { main } from "@x/asyncio/main";
+ *
+ * console.log(await main(["--help"])); // 0
+ * ```
+ *
  * @module
  */
 
-import { commandArguments, exitProcess } from "./_platform/command.ts";
-import { SystemExit } from "./exceptions.ts";
+import {
+  commandArguments,
+  exitProcess,
+  isMainProgram,
+} from "./_platform/command.ts";
+import {
+  NotImplementedError,
+  PermissionError,
+  SystemExit,
+} from "./exceptions.ts";
 import { runRepl } from "./_repl/repl.ts";
 import {
   displayAwaitedByTasksTable,
@@ -32,10 +48,23 @@ const COMMANDS: Readonly<Record<string, (pid: number) => Promise<void>>> = {
   pstree: displayAwaitedByTasksTree,
 };
 
+async function startRepl(): Promise<number> {
+  try {
+    return await runRepl();
+  } catch (error) {
+    if (
+      !(error instanceof PermissionError ||
+        error instanceof NotImplementedError)
+    ) throw error;
+    // deno-lint-ignore no-console
+    console.error("%s", `main: error: ${error.message}`);
+    return 1;
+  }
+}
+
 function misused(problem: string): number {
-  const usage = USAGE.slice(0, USAGE.indexOf("\n"));
   // deno-lint-ignore no-console
-  console.error("%s", `${usage}\nmain: error: ${problem}`);
+  console.error("%s", `main: error: ${problem}; --help tells more`);
   return 2;
 }
 
@@ -54,7 +83,7 @@ function misused(problem: string): number {
  */
 export async function main(args: readonly string[]): Promise<number> {
   const [command, pid, ...more] = args;
-  if (command === undefined) return await runRepl();
+  if (command === undefined) return await startRepl();
   if (command === "-h" || command === "--help") {
     // deno-lint-ignore no-console
     console.log(USAGE);
@@ -79,7 +108,6 @@ export async function main(args: readonly string[]): Promise<number> {
   }
 }
 
-// Not every compiler's types know of it.
-if ((import.meta as { main?: boolean }).main) {
-  exitProcess(await main(commandArguments()));
+if (isMainProgram(import.meta)) {
+  await exitProcess(await main(commandArguments()));
 }

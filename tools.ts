@@ -2,6 +2,15 @@
  * Looking at the tasks of a running program from outside: the commands `ps` and
  * `pstree`.
  *
+ * @example The tasks of a program by its number
+ * ```ts
+ * import { displayAwaitedByTasksTree } from "@x/asyncio/tools";
+ *
+ * export async function look(pid: number): Promise<void> {
+ *   await displayAwaitedByTasksTree(pid);
+ * }
+ * ```
+ *
  * @module
  */
 
@@ -10,7 +19,12 @@ import { platform } from "./_platform/mod.ts";
 import { PermissionError, RuntimeError, SystemExit } from "./exceptions.ts";
 import { folders, FORMAT, type Told } from "./_debug/inspector.ts";
 import type { AwaitedInfo } from "./_debug/inspector_capture.ts";
-import { buildTaskTable, treeText } from "./_debug/inspector_tree.ts";
+import {
+  buildAsyncTree,
+  buildTaskTable,
+  CycleFoundException,
+  cycleText,
+} from "./_debug/inspector_tree.ts";
 
 export type {
   AwaitedInfo,
@@ -59,7 +73,8 @@ function explain(pid: number): Error {
       return new RuntimeError(`There is no process ${pid}`);
     case "foreign":
       return new PermissionError(
-        `Cannot inspect process ${pid}: it belongs to another user`,
+        `Cannot inspect process ${pid}: it belongs to another user; ask as that ` +
+          "user, or as root",
       );
     case "ours":
       return new RuntimeError(
@@ -149,11 +164,6 @@ async function askOrFail(pid: number, retries: number): Promise<AwaitedInfo[]> {
     } catch (error) {
       if (error instanceof Interrupted && attempt < retries) continue;
       const text = error instanceof Error ? error.message : String(error);
-      if (error instanceof PermissionError) {
-        // deno-lint-ignore no-console
-        console.error("%s", `Error: ${text}`);
-        exitWithPermissionHelpText();
-      }
       return fail(`Error retrieving tasks: ${text}`);
     }
   }
@@ -196,7 +206,8 @@ export async function displayAwaitedByTasksTable(
 
 /**
  * Prints who waits for whom in a running program, as a tree: what the command
- * `pstree` does. Where tasks wait for each other in a circle, the circles are printed.
+ * `pstree` does. Where tasks wait for each other in a circle there is no tree: the
+ * circles are printed on standard error.
  *
  * @param pid The number of its process.
  * @param retries How often to ask again where it stops in the middle.
@@ -206,7 +217,14 @@ export async function displayAwaitedByTasksTree(
   pid: number,
   retries = 3,
 ): Promise<void> {
-  const text = treeText(await askOrFail(pid, retries));
+  const threads = await askOrFail(pid, retries);
+  let trees: string[][];
+  try {
+    trees = buildAsyncTree(threads);
+  } catch (error) {
+    if (error instanceof CycleFoundException) fail(cycleText(error));
+    throw error;
+  }
   // deno-lint-ignore no-console
-  if (text !== "") console.log("%s", text);
+  if (trees.length > 0) console.log("%s", trees.flat().join("\n"));
 }

@@ -55,7 +55,7 @@ export class CycleFoundException extends Error {
 }
 
 /** One line for each circle. */
-export function cycleLines(
+function cycleLines(
   cycles: readonly (readonly TaskKey[])[],
   id2name: ReadonlyMap<TaskKey, string>,
 ): string[] {
@@ -316,16 +316,21 @@ export function buildTaskTable(result: readonly AwaitedInfo[]): TaskRow[] {
   return rows;
 }
 
+/** What is printed in place of a tree. */
+export function cycleText(error: CycleFoundException): string {
+  return [
+    "ERROR: await-graph contains cycles - cannot print a tree!",
+    "",
+    ...cycleLines(error.cycles, error.id2name),
+  ].join("\n");
+}
+
 /** The lines of the tree as they are printed, or what is in its way. */
 export function treeText(result: readonly AwaitedInfo[]): string {
   try {
-    return buildAsyncTree(result).map((lines) => lines.join("\n")).join("\n");
+    return buildAsyncTree(result).flat().join("\n");
   } catch (error) {
-    if (!(error instanceof CycleFoundException)) throw error;
-    return [
-      "ERROR: await-graph contains cycles - cannot print a tree!",
-      "",
-      ...cycleLines(error.cycles, error.id2name),
-    ].join("\n");
+    if (error instanceof CycleFoundException) return cycleText(error);
+    throw error;
   }
 }

@@ -21,6 +21,7 @@ interface Files {
   lstatSync(path: string): Stats;
   chmodSync(path: string, mode: number): void;
   readdirSync(path: string): string[];
+  readFileSync(path: string, encoding: "latin1"): string;
   existsSync(path: string): boolean;
   unlinkSync(path: string): void;
 }
@@ -30,6 +31,7 @@ interface Connection {
   on(event: "data", listener: (chunk: string) => void): void;
   on(event: "close", listener: () => void): void;
   setEncoding(encoding: "utf8"): void;
+  write(text: string): void;
   end(text: string): void;
   destroy(): void;
   unref(): void;
@@ -37,7 +39,7 @@ interface Connection {
 
 interface Server {
   on(event: "error", listener: (error: Error) => void): void;
-  listen(path: string, listening: () => void): void;
+  listen(path: string): void;
   close(): void;
   unref(): void;
 }
@@ -59,8 +61,12 @@ const ownProcess = (): ProcessPart => host.process as unknown as ProcessPart;
 
 /** Where the system cuts the path of a Unix socket; macOS has the least. */
 const LONGEST_PATH = 103;
-/** How long one that is asked may take, in milliseconds. */
-const PATIENCE_MS = 5000;
+/** How long one that is asked may take to hear it, in milliseconds. */
+const PATIENCE_MS = 2000;
+/** How long it may take to answer then: it may have a million tasks. */
+const ANSWER_MS = 30_000;
+/** What says that it has heard; no part of the answer, which is JSON. */
+const HEARD = " ";
 
 /** What `askPrograms` found at one place. */
 export type Answer =
@@ -186,6 +192,17 @@ function makeFolder(bases: readonly string[], uid: number): string {
   );
 }
 
+/** Whether a process has ended, and its parent has not heard of it yet. */
+function hasEnded(pid: number): boolean {
+  try {
+    const text = files().readFileSync(`/proc/${pid}/stat`, "latin1");
+    // The name before it may have spaces and parentheses in it.
+    return /^[ZX]/.test(text.slice(text.lastIndexOf(")") + 2));
+  } catch {
+    return false;
+  }
+}
+
 /**
  * Whether a process is there, and whose it is.
  *
@@ -195,7 +212,7 @@ function makeFolder(bases: readonly string[], uid: number): string {
 export function processState(pid: number): ProcessState {
   try {
     ownProcess().kill(pid, 0);
-    return "ours";
+    return hasEnded(pid) ? "gone" : "ours";
   } catch (error) {
     return codeOf(error) === "EPERM" ? "foreign" : "gone";
   }
@@ -234,6 +251,7 @@ export function openChannel(
     connection.on("error", () => {});
     connection.on("close", () => void connections.delete(connection));
     connection.unref();
+    connection.write(HEARD);
     answer().then(
       (text) => connection.end(text),
       () => connection.destroy(),
@@ -250,13 +268,12 @@ export function openChannel(
     close();
     onError(systemError(`Cannot listen at ${path}`, error));
   });
-  server.listen(path, () => {
-    try {
-      files().chmodSync(path, 0o600);
-    } catch {
-      // Closed already. The folder lets nobody else in, either.
-    }
-  });
+  server.listen(path);
+  try {
+    files().chmodSync(path, 0o600);
+  } catch {
+    // It is not there: the error comes in a moment.
+  }
   server.unref();
   ownProcess().on("exit", removeFile);
   return { path, close };
@@ -272,16 +289,21 @@ function ask(path: string): Promise<Answer | null> {
       connection.destroy();
       resolve(answer);
     };
-    const timer = setTimeout(() => settle({ kind: "silent" }), PATIENCE_MS);
+    const giveUp = () => settle({ kind: "silent" });
+    let timer = setTimeout(giveUp, PATIENCE_MS);
     connection.setEncoding("utf8");
-    connection.on("data", (chunk) => void (text += chunk));
+    connection.on("data", (chunk) => {
+      clearTimeout(timer);
+      timer = setTimeout(giveUp, ANSWER_MS);
+      text += chunk;
+    });
     connection.on("error", (error) => {
       const code = codeOf(error);
       const isOver = code === "ECONNREFUSED" || code === "ENOENT";
       settle(isOver ? null : { kind: "cut" });
     });
     connection.on("close", () => {
-      settle(text === "" ? { kind: "cut" } : { kind: "text", text });
+      settle(text.trim() === "" ? { kind: "cut" } : { kind: "text", text });
     });
   });
 }
@@ -300,6 +322,7 @@ export async function askProgram(
   pid: number,
 ): Promise<Answer[]> {
   checkGrants();
+  if (processState(pid) === "foreign") return [];
   // Root may ask anybody's.
   const uid = ownerOf(pid) ?? userId();
   const found: string[] = [];
@@ -317,5 +340,7 @@ export async function askProgram(
     }
   }
   const answers = await Promise.all(found.map(ask));
+  // Left behind by a program that was killed.
+  if (processState(pid) === "gone") found.forEach(remove);
   return answers.filter((answer) => answer !== null);
 }

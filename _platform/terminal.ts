@@ -31,6 +31,8 @@ export interface TerminalOptions {
 export interface Terminal {
   /** Settles when the user has left it. */
   readonly closed: Promise<void>;
+  /** Shows what went wrong between the inputs. */
+  report(error: unknown): void;
   /** Shows a value as the REPL would. */
   inspect(value: unknown): string;
   /** Leaves it. */
@@ -241,6 +243,8 @@ export function openTerminal(options: TerminalOptions): Terminal {
         done(new repl.Recoverable(new SyntaxError("Unexpected end of input")));
         return;
       }
+      // Now: the input may end the program.
+      keepHistory();
       isRunning = true;
       gate.isBusy = true;
       setRaw(false);
@@ -270,22 +274,22 @@ export function openTerminal(options: TerminalOptions): Terminal {
     server.cursor = 0;
     server.displayPrompt();
   });
-  const { historyFile } = options;
-  if (historyFile !== null && server.terminal) {
-    server.history?.push(...readHistory(historyFile));
-  }
+  const historyFile = server.terminal ? options.historyFile : null;
+  if (historyFile !== null) server.history?.push(...readHistory(historyFile));
+  const keepHistory = () => {
+    if (historyFile !== null) writeHistory(historyFile, server.history ?? []);
+  };
   const closed = new Promise<void>((resolve) => {
     server.on("exit", () => {
       isClosed = true;
       setRaw(false);
-      if (historyFile !== null && server.terminal) {
-        writeHistory(historyFile, server.history ?? []);
-      }
+      keepHistory();
       resolve();
     });
   });
   return {
     closed,
+    report: tell,
     inspect: (value) => server.writer(value),
     close: () => server.close(),
   };

@@ -9,7 +9,12 @@ import {
 } from "../_platform/terminal.ts";
 import { type Context, copyContext } from "../contextvars.ts";
 import type { AbstractEventLoop } from "../events.ts";
-import { CancelledError, SystemExit } from "../exceptions.ts";
+import {
+  CancelledError,
+  KeyboardInterrupt,
+  SystemExit,
+} from "../exceptions.ts";
+import { isHiddenFrame } from "../format_helpers.ts";
 import * as asyncio from "../mod.ts";
 import { complete, type Names } from "./completion.ts";
 import { Runner } from "../runners.ts";
@@ -52,16 +57,21 @@ function isBroken(error: unknown): boolean {
   return code === "ERR_SCRIPT_EXECUTION_INTERRUPTED";
 }
 
-/** The first frame of a stack that is not the input's own any more. */
-const BELOW =
-  /\n {4}at (?:Session\.post|[^\n]*(?:node:vm|node:inspector|native:|_evaluator\.ts|runInThisContext))[^]*$/;
+/** Whether a line of a stack is of what runs the inputs. */
+function isOurs(line: string): boolean {
+  // What is typed has no file on Deno.
+  if (/<anonymous>:\d+:\d+\)?$/.test(line)) return false;
+  return isHiddenFrame(line) ||
+    /^\s+at .*\((?:<anonymous>|native|unknown)\)$/.test(line);
+}
 
 /** Takes what runs the inputs off the stacks of an error and of those in it. */
 function withoutUs(error: unknown, seen: Set<unknown> = new Set()): unknown {
   if (!(error instanceof Error) || seen.has(error)) return error;
   seen.add(error);
   try {
-    const stack = (error.stack ?? "").replace(BELOW, "");
+    const stack = (error.stack ?? "").split("\n")
+      .filter((line) => !isOurs(line)).join("\n");
     // Bun shows the line first, in the form into which it has made it.
     const head = Math.max(stack.indexOf(String(error)), 0);
     error.stack = stack.slice(head);
@@ -126,18 +136,27 @@ class Session {
   }
 
   #compile(code: string) {
+    const asIs = this.#evaluator.compile(code);
     // What begins with a brace is meant as an object, where it can be one.
-    if (/^\s*\{/.test(code) && !/;\s*$/.test(code)) {
-      const asValue = this.#evaluator.compile(`(${code.trimEnd()}\n)`);
-      if (asValue.kind === "ready") return asValue;
+    if (!/^\s*\{/.test(code) || /;\s*$/.test(code)) return asIs;
+    const asValue = this.#evaluator.compile(`(${code.trimEnd()}\n)`);
+    if (asValue.kind === "ready" || asIs.kind !== "wrong") {
+      return asValue.kind === "ready" ? asValue : asIs;
     }
-    return this.#evaluator.compile(code);
+    const begun = this.#evaluator.compile(`(${code}`);
+    return begun.kind === "incomplete" ? begun : asIs;
   }
 
   #leave(code: number): Outcome {
     this.exitCode = code;
     this.terminal.close();
     return NOTHING;
+  }
+
+  /** Leaves as an error says that means to end the program. */
+  leaveBy(error: SystemExit): Outcome {
+    const { code } = error as { code?: unknown };
+    return this.#leave(typeof code === "number" ? code : code ? 1 : 0);
   }
 
   async #run(script: string): Promise<Outcome> {
@@ -164,6 +183,7 @@ class Session {
   }
 
   #describe(error: unknown): string {
+    if (error instanceof KeyboardInterrupt) return "KeyboardInterrupt";
     const shown = withoutUs(error);
     if (!(shown instanceof Error) || isNested(shown)) {
       return `Uncaught ${this.terminal.inspect(shown)}`;
@@ -187,10 +207,7 @@ class Session {
       if (error instanceof CancelledError || isBroken(error)) {
         return text("\nKeyboardInterrupt");
       }
-      if (error instanceof SystemExit) {
-        const { code } = error as { code?: unknown };
-        return this.#leave(typeof code === "number" ? code : code ? 1 : 0);
-      }
+      if (error instanceof SystemExit) return this.leaveBy(error);
       return text(this.#describe(error));
     }
   }
@@ -204,6 +221,22 @@ function patience(): Promise<void> {
   return new Promise((resolve) =>
     void platform.clock.startTimer(LAST_SECONDS, resolve)
   );
+}
+
+/** Runs the loop until it is stopped, or a task wants the program to end. */
+async function keepRunning(
+  loop: AbstractEventLoop,
+  session: Session,
+): Promise<void> {
+  for (;;) {
+    try {
+      return await loop.runForever();
+    } catch (error) {
+      if (error instanceof SystemExit) return void session.leaveBy(error);
+      // A task's KeyboardInterrupt ends the program, but not a REPL.
+      session.terminal.report(error);
+    }
+  }
 }
 
 /**
@@ -222,11 +255,13 @@ export async function runRepl(): Promise<number> {
   });
   // deno-lint-ignore no-console
   console.log(BANNER);
-  const running = loop.runForever();
   const session = new Session(loop, evaluator);
+  const running = keepRunning(loop, session);
   const stop = session.terminal.closed.then(() => session.ended);
   await Promise.race([stop, running]);
-  loop.stop();
+  session.terminal.close();
+  // Not where it has stopped: the next run would stop at once.
+  if (loop.isRunning()) loop.stop();
   await running;
   await Promise.race([runner.close(), patience()]);
   evaluator.close();

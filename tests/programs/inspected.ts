@@ -2,17 +2,30 @@
 /** Programs that others look at while they run: the first argument names one. */
 
 import process from "node:process";
+import {
+  isMainThread,
+  parentPort,
+  Worker as Thread,
+} from "node:worker_threads";
 import { createTask, Lock, run, sleep, TaskGroup, wait } from "../../mod.ts";
 
 function* inner() {
   yield* sleep(60);
 }
 
+/** Starts this program in a worker, too. */
+function startInside(ready: (message: unknown) => void): void {
+  const url = `${import.meta.url}?inside`;
+  if (typeof Worker === "function") {
+    new Worker(url, { type: "module" }).onmessage = ready;
+  } else new Thread(new URL(url)).once("message", ready);
+}
+
 function* worker() {
   yield* inner();
 }
 
-/** Tells the longest time between two of its turns, in milliseconds. */
+/** Tells now and then the longest time between two of its turns, in milliseconds. */
 async function heart(): Promise<void> {
   let last = performance.now();
   let longest = 0;
@@ -21,7 +34,9 @@ async function heart(): Promise<void> {
     const now = performance.now();
     longest = Math.max(longest, now - last);
     last = now;
-    if (beats % 100 === 0) console.log(`beat ${longest.toFixed(0)}`);
+    if (beats % 20 !== 0) continue;
+    console.log(`beat ${longest.toFixed(0)}`);
+    longest = 0;
   }
 }
 
@@ -73,14 +88,42 @@ const programs: Record<string, () => Promise<void>> = {
   async stuck() {
     console.log("ready");
     await sleep(0.1);
-    const end = performance.now() + 8000;
+    const end = performance.now() + 4000;
     while (performance.now() < end);
+  },
+
+  async awhile() {
+    createTask(worker, { name: "helper" });
+    await sleep(0);
+    console.log("ready");
+    await sleep(1);
+  },
+
+  async worker() {
+    await new Promise<unknown>(startInside);
+    createTask(worker, { name: "outside" });
+    await sleep(0);
+    console.log("ready");
+    await sleep(20);
   },
 };
 
-const [name, how] = process.argv.slice(2);
-await run(
-  programs[name!]!,
-  how === "on" ? { inspectable: true } : {},
-);
-console.log("over");
+// Bun drops the query, Deno takes each such worker for the main thread.
+if (isMainThread && !import.meta.url.endsWith("?inside")) {
+  const [name, how] = process.argv.slice(2);
+  await run(
+    programs[name!]!,
+    how === "unsaid" ? {} : { inspectable: how === "on" },
+  );
+  console.log("over");
+} else {
+  await run(async () => {
+    createTask(worker, { name: "inside" });
+    await sleep(0);
+    // Node has no such global.
+    const scope = "postMessage" in globalThis ? globalThis : parentPort;
+    (scope as unknown as { postMessage(data: string): void })
+      .postMessage("ready");
+    await sleep(20);
+  }, { inspectable: true });
+}
