@@ -3,6 +3,17 @@
  * memory, reproducible schedules and the search for one that fails. For every test
  * runner, and none of them is needed.
  *
+ * @example An hour in no time
+ * ```ts
+ * import { sleep } from "@x/asyncio";
+ * import { runTest } from "@x/asyncio/testing";
+ *
+ * await runTest(async ({ time }) => {
+ *   await sleep(3600);
+ *   console.log(time()); // 3600
+ * });
+ * ```
+ *
  * @module
  */
 
@@ -252,7 +263,8 @@ export function virtual(
 
 /**
  * Gives each test of a `describe` a loop that lasts from its setup to its teardown.
- * What is left open when the teardown has run fails the test.
+ * What is left open when the teardown has run fails the test. Setups and teardowns are
+ * registered with what this returns; they run in the same order in every runner.
  *
  * @param hooks The `beforeEach` and `afterEach` of the runner.
  * @param options See {@linkcode TestOptions}.
@@ -271,11 +283,9 @@ export function virtual(
  * }) {
  *   const test = lifecycle(runner);
  *   let ticker: Task<void>;
- *   runner.beforeEach(() =>
- *     test.run(async () => {
- *       ticker = createTask(() => sleep(60));
- *     })
- *   );
+ *   test.beforeEach(async () => {
+ *     ticker = createTask(() => sleep(60));
+ *   });
  *   runner.it("ticks", test.it(async () => {
  *     await ticker;
  *   }));

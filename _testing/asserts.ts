@@ -4,7 +4,7 @@ import { type Coro, Coroutine } from "../coroutines.ts";
 import { CancelledError, RuntimeError } from "../exceptions.ts";
 import { inline } from "../_tasks/inline.ts";
 import type { TestBody, TestOptions, TestScope } from "./options.ts";
-import { currentSession, runSession, Session } from "./session.ts";
+import { checkNested, currentSession, runSession, Session } from "./session.ts";
 import type { Body } from "../timeouts.ts";
 import { createTask, currentTask, type Task } from "../tasks.ts";
 
@@ -30,6 +30,7 @@ export async function cancelEverywhere(
   fn: TestBody<unknown>,
   options: CancellableOptions,
 ): Promise<CancellableResult> {
+  checkNested();
   for (let point = 1; point <= MOST_POINTS; point++) {
     const session = new Session(options);
     const reached = await runSession(

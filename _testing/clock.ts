@@ -42,11 +42,15 @@ export class VirtualClock implements Clock {
   /**
    * Moves on to a time.
    *
-   * @throws RangeError When that is past.
+   * @throws RangeError When that is past, or never.
+   * @throws TypeError When that is no number.
    */
   moveTo(when: number): void {
     if (typeof when !== "number" || Number.isNaN(when)) {
       throw new TypeError(`Cannot move the clock to ${when}: it is no number`);
+    }
+    if (when === Infinity) {
+      throw new RangeError("Cannot move the clock to the end of all time");
     }
     if (when < this.#time) {
       throw new RangeError(

@@ -15,6 +15,21 @@ export interface Hooks {
 /** One loop for all that belongs to a test: its setup, its body, its teardown. */
 export interface TestLifecycle {
   /**
+   * Registers a part that runs on the loop before each test, after those registered
+   * before it.
+   *
+   * @param body An async function or a generator function.
+   */
+  beforeEach(body: TestBody<unknown>): void;
+  /**
+   * Registers a part that runs on the loop after each test, before those registered
+   * before it, and before it is looked at what is left open. The runners call their
+   * own hooks in different orders.
+   *
+   * @param body An async function or a generator function.
+   */
+  afterEach(body: TestBody<unknown>): void;
+  /**
    * Runs a part of the test on the test's loop. Tasks go on between the parts, while
    * one runs.
    *
@@ -23,7 +38,8 @@ export interface TestLifecycle {
    */
   run<T>(body: TestBody<T>): Promise<T>;
   /**
-   * Makes a test's function.
+   * Makes a test's function: the body, then the teardowns, then the look at what is
+   * left open. Where a test is not made so, the runner's hook does the latter two.
    *
    * @param body An async function or a generator function.
    * @returns What `it` takes.
@@ -47,6 +63,8 @@ export function testFunction(
 /** A session that begins and ends with each test; see `lifecycle`. */
 export class Lifecycle implements TestLifecycle {
   readonly #options: TestOptions;
+  readonly #setups: TestBody<unknown>[] = [];
+  readonly #teardowns: TestBody<unknown>[] = [];
   #session: Session | null = null;
   #failed = false;
 
@@ -56,15 +74,32 @@ export class Lifecycle implements TestLifecycle {
     hooks.afterEach(() => this.#end());
   }
 
-  #begin(): void {
+  async #begin(): Promise<void> {
+    // Where a setup has failed, not every runner calls the teardown.
+    await this.#session?.close(true);
     this.#session = new Session(this.#options);
     this.#failed = false;
+    for (const body of this.#setups) await this.run(body);
   }
 
   async #end(): Promise<void> {
     const session = this.#session;
+    if (session === null) return;
+    const errors: unknown[] = [];
+    for (const body of this.#teardowns.toReversed()) {
+      await this.run(body).catch((error) => errors.push(error));
+    }
     this.#session = null;
-    await session?.close(this.#failed);
+    await session.close(this.#failed);
+    if (errors.length > 0) throw errors[0];
+  }
+
+  beforeEach(body: TestBody<unknown>): void {
+    this.#setups.push(body);
+  }
+
+  afterEach(body: TestBody<unknown>): void {
+    this.#teardowns.push(body);
   }
 
   #current(): Session {
@@ -90,7 +125,15 @@ export class Lifecycle implements TestLifecycle {
 
   it(body: TestBody<unknown>): () => Promise<void> {
     return async () => {
-      await this.run(body);
+      try {
+        await this.run(body);
+      } catch (error) {
+        // What the test failed with matters more than what the teardown does.
+        await this.#end().catch(() => {});
+        throw error;
+      }
+      // Here rather than in the hook: not every runner minds that a hook fails.
+      await this.#end();
     };
   }
 }

@@ -9,6 +9,9 @@ import type {
 } from "../_platform/sockets.ts";
 import type { MemoryStream } from "./streams.ts";
 
+/** The address of whoever connects to another host without saying from where. */
+export const SELF = "10.0.0.1";
+
 /** A listening socket in memory. */
 export class MemoryListener implements ListenSocket {
   readonly family: SocketFamily;

@@ -9,11 +9,7 @@ import {
   ipAddress,
   showPath,
 } from "../_platform/addresses.ts";
-import type {
-  DatagramOptions,
-  Datagrams,
-  DatagramSocket,
-} from "../_platform/datagrams.ts";
+import type { Datagrams } from "../_platform/datagrams.ts";
 import type { Dns } from "../_platform/dns.ts";
 import { ownError } from "../_platform/socket_errors.ts";
 import type {
@@ -28,7 +24,6 @@ import type {
 } from "../_platform/sockets.ts";
 import { type AbstractEventLoop, TimerHandle } from "../events.ts";
 import { NotImplementedError, RuntimeError } from "../exceptions.ts";
-import { MemoryDatagrams } from "./datagrams.ts";
 import {
   type Link,
   type LinkOptions,
@@ -41,24 +36,18 @@ import {
   hostOf,
   isLoopback,
   isWildcard,
-  keyOf,
   MemoryListener,
   pair,
+  SELF,
 } from "./listener.ts";
 import { memoryDns } from "./names.ts";
+import { PostOffice } from "./post.ts";
 import type { Random } from "./seed.ts";
 import { MemoryStream } from "./streams.ts";
 
 /** Seconds after which a connection attempt that nobody answers fails, as on Linux. */
 const CONNECT_TIMEOUT = 127;
-/** The address of whoever connects to another host without saying from where. */
-const SELF = "10.0.0.1";
 const NO_ARGS: readonly unknown[] = [];
-
-interface Lane {
-  readonly waiting: (() => void)[];
-  readonly next: () => void;
-}
 
 /**
  * A network in memory. All addresses are its own: listen on any, connect to any.
@@ -89,10 +78,7 @@ export class FakeNetwork {
   readonly #dead: Set<string> = new Set();
   readonly #listeners: Map<string, MemoryListener> = new Map();
   readonly #streams: Set<MemoryStream> = new Set();
-  readonly #boxes: Map<string, MemoryDatagrams> = new Map();
   readonly #names: Map<string, string[]> = new Map();
-  /** Messages on their way, by route. */
-  readonly #lanes: Map<string, Lane> = new Map();
   #healing: (() => void)[] = [];
   #nextPort = 40_000;
 
@@ -110,7 +96,16 @@ export class FakeNetwork {
         ),
       removeSocketFile: () => false,
     };
-    this._datagrams = { open: (options) => this.#open(options ?? {}) };
+    const office = new PostOffice({
+      random,
+      now: () => this.#now(),
+      at: (when, fn) => this.#at(when, fn),
+      link: (a, b) => this.#linkOf(a, b),
+      isCut: (a, b) => this.#isCut(a, b),
+      isDead: (host) => this.#dead.has(host),
+      port: () => this.#nextPort++,
+    });
+    this._datagrams = { open: (options) => office.open(options ?? {}) };
     this._dns = memoryDns(this.#names);
   }
 
@@ -206,7 +201,10 @@ export class FakeNetwork {
    *
    * @internal
    */
-  _pair(from: SocketAddress, to: SocketAddress): [MemoryStream, MemoryStream] {
+  _pair(
+    from: SocketAddress = ["127.0.0.1", this.#nextPort++],
+    to: SocketAddress = ["127.0.0.1", this.#nextPort++],
+  ): [MemoryStream, MemoryStream] {
     const near = new MemoryStream(from, to, this.#wires);
     const far = new MemoryStream(to, from, this.#wires);
     MemoryStream.join(near, far);
@@ -226,18 +224,6 @@ export class FakeNetwork {
     isDown: (address: SocketAddress): boolean =>
       this.#dead.has(hostOf(address)),
     forget: (stream: MemoryStream): void => void this.#streams.delete(stream),
-  };
-
-  readonly #post = {
-    now: (): number => this.#now(),
-    at: (when: number, fn: () => void): void => this.#at(when, fn),
-    deliver: (
-      from: MemoryDatagrams,
-      to: SocketAddress,
-      data: Uint8Array,
-    ): void => this.#deliver(from, to, data),
-    forget: (socket: MemoryDatagrams): void =>
-      void this.#boxes.delete(keyOf(socket.local)),
   };
 
   #now(): number {
@@ -357,86 +343,5 @@ export class FakeNetwork {
     );
     this.#listeners.set(name, listener);
     return listener;
-  }
-
-  async #open(options: DatagramOptions): Promise<DatagramSocket> {
-    const { local, remote } = options;
-    const six = options.family === "inet6" ||
-      (local ?? remote)?.host.includes(":") === true;
-    const host = local?.host ??
-      (remote === undefined
-        ? (six ? "::" : "0.0.0.0")
-        : isLoopback(remote.host)
-        ? remote.host
-        : six
-        ? "fd00::1"
-        : SELF);
-    const address = ipAddress(host, local?.port || this.#nextPort++);
-    const key = keyOf(address);
-    if (this.#boxes.has(key)) {
-      throw ownError(`Cannot listen on ${key}`, "EADDRINUSE");
-    }
-    const target = remote === undefined
-      ? null
-      : ipAddress(remote.host, remote.port);
-    const box = new MemoryDatagrams(address, target, this.#post);
-    this.#boxes.set(key, box);
-    return box;
-  }
-
-  #deliver(from: MemoryDatagrams, to: SocketAddress, data: Uint8Array): void {
-    const there = hostOf(to);
-    const source = isWildcard(hostOf(from.local))
-      ? ipAddress(isLoopback(there) ? there : SELF, Number(from.local[1]))
-      : from.local;
-    const here = hostOf(source);
-    const link = this.#linkOf(here, there);
-    const random = this.#random;
-    const copies = random.chance(link.duplicate) ? 2 : 1;
-    for (let i = 0; i < copies; i++) {
-      if (random.chance(link.loss)) continue;
-      let time = transit(link, random);
-      // Late enough that those sent a little after it come before it.
-      if (random.chance(link.reorder)) {
-        time += 0.001 + random.next() * (link.to + 0.01);
-      }
-      const arrive = () => {
-        if (this.#isCut(here, there) || this.#dead.has(there)) return;
-        const boxes = this.#boxesAt(to);
-        if (boxes.length === 0) from.refused();
-        for (const box of boxes) box.receive(data, source);
-      };
-      const ordered = link.from === link.to && link.reorder === 0;
-      this.#at(
-        this.#now() + time,
-        ordered
-          ? this.#inOrder(`${keyOf(source)} ${keyOf(to)}`, arrive)
-          : arrive,
-      );
-    }
-  }
-
-  /** Timers of one function keep their order, also where they are due at once. */
-  #inOrder(route: string, arrive: () => void): () => void {
-    let lane = this.#lanes.get(route);
-    if (lane === undefined) {
-      const waiting: (() => void)[] = [];
-      lane = { waiting, next: () => waiting.shift()?.() };
-      this.#lanes.set(route, lane);
-    }
-    lane.waiting.push(arrive);
-    return lane.next;
-  }
-
-  #boxesAt(to: SocketAddress): MemoryDatagrams[] {
-    const host = hostOf(to);
-    const exact = this.#boxes.get(keyOf(to)) ??
-      this.#boxes.get(
-        hostPort(host.includes(":") ? "::" : "0.0.0.0", Number(to[1])),
-      );
-    if (exact !== undefined) return [exact];
-    return [...this.#boxes.values()].filter((box) =>
-      box.groups.has(host) && box.local[1] === to[1]
-    );
   }
 }

@@ -47,7 +47,8 @@ export interface TestScope {
    * Moves the clock on by hand; what is due then runs as if late.
    *
    * @param seconds How far.
-   * @throws RangeError When it is negative.
+   * @throws RangeError When it is negative or infinite.
+   * @throws TypeError When it is no number.
    */
   advance(seconds: number): void;
   /** Takes the messages of the reports, oldest first. */
@@ -67,3 +68,39 @@ export interface TestScope {
 
 /** A body: an async function or a generator function. */
 export type TestBody<T> = (test: TestScope) => Awaitable<T>;
+
+/**
+ * Checks what a test asks for.
+ *
+ * @throws RangeError When a number or a word makes no sense.
+ * @throws TypeError When something is of a wrong type.
+ */
+export function checkOptions(options: TestOptions): void {
+  const { timeLimit, start, network, trace, ignore } = options;
+  if (timeLimit !== undefined && !(Number(timeLimit) > 0)) {
+    throw new RangeError(
+      `Cannot run a test: timeLimit has to be a number of seconds above 0, got ` +
+        timeLimit,
+    );
+  }
+  if (start !== undefined && !Number.isFinite(start)) {
+    throw new RangeError(
+      `Cannot run a test: start has to be a finite number of seconds, got ${start}`,
+    );
+  }
+  if (network !== undefined && network !== "memory" && network !== "real") {
+    throw new RangeError(
+      `Cannot run a test: network has to be "memory" or "real", got ${network}`,
+    );
+  }
+  if (trace !== undefined && !Array.isArray(trace)) {
+    throw new TypeError("Cannot run a test: trace has to be an array");
+  }
+  if (
+    ignore !== undefined &&
+    typeof (ignore as Partial<Iterable<unknown>> | null)?.[Symbol.iterator] !==
+      "function"
+  ) {
+    throw new TypeError("Cannot run a test: ignore has to be iterable");
+  }
+}

@@ -42,18 +42,12 @@ export function memoryTransportPair(
   );
 }
 
-let pairs = 0;
-
 function* connect(
   client: BaseProtocol,
   server: BaseProtocol,
 ): Coro<[Transport, Transport]> {
   const { loop, network } = currentSession("memoryTransportPair()");
-  const port = 50_000 + pairs++ % 10_000;
-  const [near, far] = network._pair(
-    ["127.0.0.1", port],
-    ["127.0.0.1", port + 1],
-  );
+  const [near, far] = network._pair();
   const made = [loop.createFuture<void>(), loop.createFuture<void>()] as const;
   const first = loop._makeSocketTransport(near, client, made[0]);
   const second = loop._makeSocketTransport(far, server, made[1]);

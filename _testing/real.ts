@@ -1,15 +1,16 @@
 /**
- * Real sockets inside a virtual test: how many are open, and whether something came
+ * Real sockets and pipes inside a virtual test: how many are open, and whether something came
  * from them. While they are busy the clock stands still.
  */
 
 import type { Datagrams } from "../_platform/datagrams.ts";
+import type { Pipes } from "../_platform/pipes.ts";
 import type { StreamSockets } from "../_platform/sockets.ts";
 import type { Tls, TlsHandler } from "../_platform/tls_types.ts";
 
 /** Counts what is open in the real world. */
 export class RealTraffic {
-  /** How many sockets and engines are open. */
+  /** How many sockets, pipes and engines are open. */
   open = 0;
   /** Grows with whatever comes from them. */
   beats = 0;
@@ -50,6 +51,16 @@ export class RealTraffic {
   datagrams(real: Datagrams): Datagrams {
     return {
       open: async (options) => this.#counted(await real.open(options)),
+    };
+  }
+
+  /** Pipes that count. */
+  pipes(real: Pipes): Pipes {
+    return {
+      openRead: async (from, signal) =>
+        this.#counted(await real.openRead(from, signal)),
+      openWrite: async (to, signal) =>
+        this.#counted(await real.openWrite(to, signal)),
     };
   }
 

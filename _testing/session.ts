@@ -11,16 +11,10 @@ import { RuntimeError } from "../exceptions.ts";
 import type { Future } from "../futures.ts";
 import { fakeSignals } from "../_platform/fake_signals.ts";
 import { platform as real } from "../_platform/mod.ts";
-import { countTimers } from "../_platform/real_timers.ts";
 import type { Platform } from "../_platform/types.ts";
 import { TimerHeap } from "../_kernel/ready.ts";
 import { VirtualClock } from "./clock.ts";
-import {
-  DeadlockError,
-  LeakError,
-  RealTimerError,
-  TimeLimitError,
-} from "./errors.ts";
+import { LeakError, TimeLimitError } from "./errors.ts";
 import { findLeaks } from "./leaks.ts";
 import { TestLoop } from "./loop.ts";
 import { FakeNetwork } from "./network.ts";
@@ -30,7 +24,13 @@ import {
   ReplayChooser,
   ScheduledQueue,
 } from "./order.ts";
-import type { TestBody, TestOptions, TestScope } from "./options.ts";
+import {
+  checkOptions,
+  type TestBody,
+  type TestOptions,
+  type TestScope,
+} from "./options.ts";
+import { CLOSING, Pace, RUNNING } from "./pace.ts";
 import { RealTraffic } from "./real.ts";
 import { parseSeed, Random } from "./seed.ts";
 import { describeWaits } from "./waits.ts";
@@ -44,20 +44,11 @@ export interface SessionExtras {
   readonly sites?: boolean;
 }
 
-const RUNNING = 0;
-/** The body has ended: what is ready runs, but no time passes. */
-const SETTLING = 1;
-/** What was left is being cancelled. */
-const CLOSING = 2;
-
 /** How many iterations what is ready has to come to rest after the body. */
 const SETTLE_ITERATIONS = 1000;
 /** Real seconds that cleaning up may take, and where the test has failed. */
 const CLEAN_UP_LIMIT = 1;
 const CLEAN_UP_LIMIT_FAILED = 0.1;
-/** Real seconds of silence after which real sockets are taken to wait. */
-const QUIET = 0.02;
-
 /** A loop with a virtual clock, for one test. */
 export class Session {
   readonly loop: TestLoop;
@@ -70,16 +61,11 @@ export class Session {
   readonly #traffic: RealTraffic;
   readonly #options: TestOptions;
   readonly #ignored: ReadonlySet<unknown>;
-  #mode: number = RUNNING;
+  readonly #pace: Pace;
   #failure: Error | null = null;
-  #holds: number = 0;
-  #checking: boolean = false;
-  /** Changes whenever the loop comes to rest. */
-  #rests: number = 0;
-  #timersBefore: number = 0;
-  #blocked: Future<void>[] = [];
 
   constructor(options: TestOptions, extras: SessionExtras = {}) {
+    checkOptions(options);
     this.#options = options;
     this.#ignored = new Set(options.ignore ?? []);
     const seed = options.seed === undefined ? null : parseSeed(options.seed);
@@ -99,20 +85,27 @@ export class Session {
     );
     this.#clock = new VirtualClock(options.start ?? 0);
     this.network = new FakeNetwork(random);
-    const rest = () => this.#rest();
+    const rest = () => this.#pace.rest();
     this.#traffic = new RealTraffic(rest);
     const signals = fakeSignals(real.os.name);
     this.loop = new TestLoop({
       platform: this.#platform(signals),
       queue: this.queue,
       timers: this.#heap,
-      idle: () => {
-        this.queue.stirred = false;
-        this.#rests++;
-        this.#rest();
-      },
+      idle: () => this.#pace.idle(),
       rest,
       sites: extras.sites ?? true,
+    });
+    this.#pace = new Pace({
+      loop: this.loop,
+      queue: this.queue,
+      network: this.network,
+      clock: this.#clock,
+      timers: this.#heap,
+      traffic: this.#traffic,
+      realTimers: options.realTimers === true,
+      fail: (error) => this.fail(error),
+      waits: () => this.waits(),
     });
     sessions.set(this.loop, this);
     this.network._loop = this.loop;
@@ -127,21 +120,26 @@ export class Session {
       time: () => this.#clock.now(),
       advance: (seconds) => this.#clock.moveTo(this.#clock.now() + seconds),
       messages: () => reports.splice(0).map((context) => context.message),
-      hold: () => this.#hold(),
+      hold: () => this.#pace.hold(),
       signal: (name) => signals.send(name),
     };
   }
 
   #platform(signals: Platform["signals"]): Platform {
     const base: Platform = { ...real, runtime: "fake" };
-    const common = { ...base, clock: this.#clock, signals };
     const traffic = this.#traffic;
+    const common: Platform = {
+      ...base,
+      clock: this.#clock,
+      signals,
+      pipes: traffic.pipes(real.pipes),
+      tls: traffic.tls(real.tls),
+    };
     if (this.#options.network === "real") {
       return {
         ...common,
         sockets: traffic.sockets(real.sockets),
         datagrams: traffic.datagrams(real.datagrams),
-        tls: traffic.tls(real.tls),
       };
     }
     const { network } = this;
@@ -150,7 +148,6 @@ export class Session {
       sockets: network._sockets,
       datagrams: network._datagrams,
       dns: network._dns,
-      tls: traffic.tls(real.tls),
     };
   }
 
@@ -162,16 +159,15 @@ export class Session {
       );
     }
     checkNested();
-    this.#mode = RUNNING;
+    this.#pace.mode = RUNNING;
     this.queue.budget = Infinity;
     const task = this.loop.createTask(
       () => body(this.scope) as PromiseLike<T>,
       { name: "test" },
     );
     task.addDoneCallback(() => {
-      this.#mode = SETTLING;
       this.queue.budget = SETTLE_ITERATIONS;
-      this.#rest();
+      this.#pace.settle();
     });
     try {
       await this.#drive(this.#options.timeLimit ?? 5);
@@ -183,6 +179,12 @@ export class Session {
       if (task.done()) task._seen();
       throw this.#failure;
     }
+    if (!task.done()) {
+      throw new RuntimeError(
+        "The test's loop was stopped before the body had ended: only the test " +
+          `may stop it.\n${this.waits()}`,
+      );
+    }
     if (task.cancelled()) throw realCancellation(task._makeCancelledError());
     return task.result();
   }
@@ -190,33 +192,24 @@ export class Session {
   /** Runs the loop until it is stopped, for a bounded real time. */
   async #drive(seconds: number): Promise<void> {
     this.#failure = null;
-    // Timers that were cleared just now are still counted until the next macrotask.
-    if (countTimers() !== null) await new Promise<void>(real.clock.immediate);
     this.queue.onSpent = () => this.loop.stop();
     const limit = real.clock.startTimer(seconds, () => {
       this.fail(
         new TimeLimitError(
           `The test took longer than ${seconds} s of real time; its clock shows ` +
-            `${this.#clock.now()} s${this.#heldBy()}. Its tasks:\n${this.waits()}`,
+            `${this.#clock.now()} s${this.#pace.heldBy()}. Its tasks:\n${this.waits()}`,
         ),
       );
     });
     try {
       const running = this.loop.runForever();
       // The body begins in a microtask.
-      this.#timersBefore = countTimers() ?? 0;
+      this.#pace.begin();
       await running;
     } finally {
       real.clock.clearTimer(limit);
+      this.#pace.end();
     }
-  }
-
-  #heldBy(): string {
-    return this.#holds > 0
-      ? ", held by hold()"
-      : this.loop._hasProcess
-      ? ", held while a child process runs"
-      : "";
   }
 
   /** Ends the run with an error. */
@@ -236,108 +229,7 @@ export class Session {
 
   /** A future that is set once all else is blocked. */
   blocked(): Future<void> {
-    const future = this.loop.createFuture<void>();
-    this.#blocked.push(future);
-    return future;
-  }
-
-  #hold(): () => void {
-    this.#holds++;
-    let held = true;
-    return () => {
-      if (!held) return;
-      held = false;
-      this.#holds--;
-      this.#rest();
-    };
-  }
-
-  /**
-   * Looks, in a macrotask, whether everything has come to rest: by then all native
-   * promises that could settle have.
-   */
-  #rest(): void {
-    if (this.#checking) return;
-    this.#checking = true;
-    real.clock.immediate(() => {
-      this.#checking = false;
-      if (this.loop.isRunning()) this.#check();
-    });
-  }
-
-  #check(): void {
-    // What was pushed meanwhile has woken the loop, which comes to rest again.
-    if (this.queue.stirred) return;
-    if (this.#mode === SETTLING) {
-      this.loop.stop();
-      return;
-    }
-    const foreign = this.loop._foreignWaits - this.network._pending;
-    if (this.#holds > 0 || this.loop._hasProcess) return;
-    if (foreign > 0) {
-      this.#refuseTimers();
-      return;
-    }
-    if (this.#traffic.open > 0) {
-      this.#awaitQuiet();
-      return;
-    }
-    this.#goOn();
-  }
-
-  /** Lets those go on who wait for the rest to be blocked, or the time pass. */
-  #goOn(): void {
-    const blocked = this.#blocked.filter((future) => !future.done());
-    this.#blocked = [];
-    if (blocked.length > 0) {
-      for (const future of blocked) future.setResult(undefined);
-      return;
-    }
-    const next = this.#heap.peek();
-    if (next !== undefined) {
-      this.queue.stirred = true;
-      this.#clock.moveTo(Math.max(this.#clock.now(), next._when));
-      return;
-    }
-    if (this.#mode === CLOSING) {
-      this.loop.stop();
-      return;
-    }
-    this.#refuseTimers();
-    if (this.#failure !== null) return;
-    this.fail(
-      new DeadlockError(
-        "Deadlock: everything waits, and nothing is left that could go on. If " +
-          "something outside the loop was to wake it, wrap its promise with " +
-          `wrapFuture(), or call hold() on the test.\n${this.waits()}`,
-      ),
-    );
-  }
-
-  /** Fails where a timer of the runtime was started during the test. */
-  #refuseTimers(): void {
-    if (this.#options.realTimers === true || this.#mode !== RUNNING) return;
-    const now = countTimers();
-    if (now === null || now <= this.#timersBefore) return;
-    this.fail(
-      new RealTimerError(
-        "A virtual test waits while a timer of the runtime (setTimeout, " +
-          "setInterval) runs, which the test's clock does not move on: use " +
-          "sleep() or callLater(), or allow it with { realTimers: true }.\n" +
-          this.waits(),
-      ),
-    );
-  }
-
-  /** Real sockets tell nobody that nothing is on its way: silence has to do. */
-  #awaitQuiet(): void {
-    const { beats } = this.#traffic;
-    const rests = this.#rests;
-    real.clock.startTimer(QUIET, () => {
-      if (!this.loop.isRunning() || rests !== this.#rests) return;
-      if (beats !== this.#traffic.beats) this.#rest();
-      else if (!this.queue.stirred) this.#goOn();
-    });
+    return this.#pace.blocked();
   }
 
   /**
@@ -364,7 +256,7 @@ export class Session {
     const left = [...allTasks(this.loop)];
     const ending = this.#ending(left);
     if (ending === null) return;
-    this.#mode = CLOSING;
+    this.#pace.mode = CLOSING;
     this.queue.budget = Infinity;
     try {
       const task = this.loop.createTask(ending);

@@ -87,6 +87,7 @@ export class MemoryStream implements StreamSocket {
 
   attach(events: StreamEvents): void {
     this.#events = events;
+    if (this.#state !== OPEN) this.#end();
   }
 
   write(data: Uint8Array): number {
@@ -230,11 +231,12 @@ export class MemoryStream implements StreamSocket {
     this.#inbox = [];
     this.#load = 0;
     this.#wires.forget(this);
-    if (this.#told) return;
+    // A connection may be reset before anybody has it.
+    if (this.#told || this.#events === null) return;
     this.#told = true;
     this.#wires.at(this.#wires.now(), () => {
       this.#state = CLOSED;
-      this.#events?.onClose(this.#error);
+      this.#events!.onClose(this.#error);
     });
   }
 

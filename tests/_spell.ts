@@ -6,7 +6,7 @@
 import { type Coro, type Coroutine, coroutine } from "../coroutines.ts";
 import { wrapFuture } from "../futures.ts";
 import { it, type TestOptions } from "./_harness.ts";
-import { runVirtual, type Virtual } from "./_virtual.ts";
+import { runVirtual, type Virtual, type VirtualOptions } from "./_virtual.ts";
 
 /** The ways to write a coroutine function. */
 export const SPELLINGS = ["async", "generator"] as const;
@@ -82,12 +82,17 @@ export function spell<A extends unknown[], T>(
   return made as never;
 }
 
+/** What a test of {@linkcode both} may ask for: that of the harness, and of its loop. */
+export interface SpelledOptions extends TestOptions {
+  readonly virtual?: VirtualOptions;
+}
+
 /** Registers a test in one spelling, on a loop with a virtual clock. */
 export function inSpelling(
   spelling: Spelling,
   name: string,
   body: (t: Spelled) => Body,
-  options: TestOptions = {},
+  options: SpelledOptions = {},
 ): void {
   it(
     `${name} (${spelling})`,
@@ -99,8 +104,7 @@ export function inSpelling(
           spelling,
           co: (fn) => coroutine(spell(spelling, fn)),
           fn: (fn) => spell(spelling, fn),
-        })
-      ),
+        }), options.virtual),
   );
 }
 
@@ -108,7 +112,7 @@ export function inSpelling(
 export function both(
   name: string,
   body: (t: Spelled) => Body,
-  options?: TestOptions,
+  options?: SpelledOptions,
 ): void {
   for (const spelling of SPELLINGS) inSpelling(spelling, name, body, options);
 }

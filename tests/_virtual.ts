@@ -1,68 +1,70 @@
 /**
  * Runs a test's body as the main task of a loop whose clock moves by itself: a
- * test of ten seconds takes none, and its times are exact.
+ * test of ten seconds takes none, and its times are exact. It is `runTest`, the
+ * library's own tool, with the loop typed as what its own tests look at.
+ *
+ * Tests that start and stop a loop themselves, run several, or look at what happens
+ * before a run and after it, take a {@linkcode virtualLoop}: the bare loop of
+ * programs on a clock that jumps. `runTest` owns its loop from start to end.
  */
-import { BaseEventLoop } from "../base_events.ts";
-import type { ExceptionContext } from "../events.ts";
-import { type FakePlatform, fakePlatform } from "../_platform/fake.ts";
+import type { BaseEventLoop } from "../base_events.ts";
 import type { Awaitable, Coro } from "../coroutines.ts";
 import { allTasks, gather } from "../tasks.ts";
+import { runTest, type TestOptions, type TestScope } from "../testing.ts";
+import {
+  type VirtualLoop as BareLoop,
+  virtualLoop as bareLoop,
+} from "./_loops.ts";
 
 /** What a body is given. */
-export interface Virtual {
+export interface Virtual extends TestScope {
   /** The loop that runs it. */
-  readonly loop: BaseEventLoop;
-  /** Its platform: the clock, the signals. */
-  readonly platform: FakePlatform;
-  /** What the loop's exception handler was told and the test has not taken. */
-  readonly reports: ExceptionContext[];
-  /** Takes the messages of the reports, oldest first. */
-  messages(): string[];
+  readonly loop: TestScope["loop"] & BaseEventLoop;
 }
 
 /** A body in either spelling. */
 export type VirtualBody<T> = (v: Virtual) => PromiseLike<T> | Coro<T>;
 
+/** A loop for a test to start and stop. */
+export interface VirtualLoop extends BareLoop {
+  /** Takes the messages of the reports, oldest first. */
+  messages(): string[];
+}
+
 /** A loop with a clock of its own, and what it reports. */
-export function virtualLoop(): Virtual {
-  const platform = fakePlatform();
-  const loop = new BaseEventLoop({ platform });
-  const reports: ExceptionContext[] = [];
-  loop.setExceptionHandler((_, context) => void reports.push(context));
+export function virtualLoop(): VirtualLoop {
+  const v = bareLoop();
   return {
-    loop,
-    platform,
-    reports,
-    messages: () => reports.splice(0).map((context) => context.message),
+    ...v,
+    messages: () => v.reports.splice(0).map((context) => context.message),
   };
 }
 
-/** Real milliseconds that a body, and then its clean-up, may take. */
-const PATIENCE = 3000;
+/** What a test says of its loop; each is an exception that a test has a reason for. */
+export type VirtualOptions = Pick<
+  TestOptions,
+  "leaks" | "realTimers" | "network" | "timeLimit"
+>;
+
+/** Real seconds that a body may take. */
+const PATIENCE = 3;
 
 /**
- * Runs a body, then cancels what it left running and closes the loop. A report
- * that the body did not take fails the test: nothing is lost unseen.
+ * Runs a body. What it leaves open fails the test, and so does a report that it did
+ * not take: nothing is lost unseen.
  */
-export async function runVirtual<T>(body: VirtualBody<T>): Promise<T> {
-  const v = virtualLoop();
-  let result: T;
-  try {
-    result = await bounded(v.loop, () => body(v));
-  } finally {
-    await finish(v);
-  }
-  const [report] = v.reports;
-  if (report !== undefined) {
-    throw new Error(`the loop reported: ${report.message}`, {
-      cause: report.exception,
-    });
-  }
-  return result;
+export function runVirtual<T>(
+  body: VirtualBody<T>,
+  options: VirtualOptions = {},
+): Promise<T> {
+  return runTest(
+    (test) => body(test as Virtual),
+    { timeLimit: PATIENCE, ...options },
+  );
 }
 
 /** Ends what still runs on a loop, and closes it. */
-export async function finish({ loop }: Virtual): Promise<void> {
+export async function finish({ loop }: VirtualLoop): Promise<void> {
   const left = [...allTasks(loop)];
   for (const task of left) task.cancel();
   try {
@@ -79,7 +81,7 @@ async function bounded<T>(
   loop: BaseEventLoop,
   awaitable: Awaitable<T>,
 ): Promise<T> {
-  const id = setTimeout(() => loop.stop(), PATIENCE);
+  const id = setTimeout(() => loop.stop(), PATIENCE * 1000);
   try {
     return await loop.runUntilComplete<T>(awaitable);
   } finally {

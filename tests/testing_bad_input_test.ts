@@ -5,6 +5,7 @@ import {
   assertRejects,
   assertStringIncludes,
 } from "@std/assert";
+import { setTimeout as nodeTimeout } from "node:timers/promises";
 import { describe, it, runtime } from "./_harness.ts";
 import {
   createTask,
@@ -16,6 +17,7 @@ import {
   sleep,
 } from "../mod.ts";
 import {
+  assertCancellable,
   DeadlockError,
   explore,
   RealTimerError,
@@ -58,7 +60,64 @@ describe("runTest() on bad input", () => {
     assertStringIncludes(error.message, "not of this library");
   });
 
-  it("refuses a real timer", { on: ["deno"] }, async () => {
+  it("says what holds the clock, where the loop itself would go on", async () => {
+    const error = await failure(async ({ loop }) => {
+      await new Promise<void>((resolve) => {
+        loop.callLater(7, resolve);
+      });
+    }, { timeLimit: 0.05 });
+    assert(error instanceof TimeLimitError);
+    assertStringIncludes(error.message, "the next deadline is at 7 s");
+    assertStringIncludes(
+      error.message,
+      "await a future of loop.createFuture()",
+    );
+  });
+
+  it("ends a clean-up that never ends", async () => {
+    const error = await failure(async () => {
+      createTask(async () => {
+        for (;;) await sleep(1).then(null, () => {});
+      }, { name: "stubborn" });
+      await sleep(1);
+    });
+    assertEquals(error.name, "LeakError");
+    assertStringIncludes(error.message, "task 'stubborn'");
+  });
+
+  it("takes timers that were there before, were cleared or hold nobody up", async () => {
+    const before = setTimeout(() => {}, 60_000);
+    try {
+      await runTest(async () => {
+        clearTimeout(setTimeout(() => {}, 60_000));
+        await crypto.subtle.digest("SHA-256", new Uint8Array(10));
+        await Promise.race([sleep(1), new Promise(() => {})]);
+      });
+    } finally {
+      clearTimeout(before);
+    }
+  });
+
+  it("refuses intervals, and the timers of node:timers/promises", async () => {
+    let id: ReturnType<typeof setInterval> | undefined;
+    const interval = await failure(async () => {
+      id = setInterval(() => {}, 50);
+      await new Promise(() => {});
+    });
+    clearInterval(id);
+    assert(interval instanceof RealTimerError, String(interval));
+    const abort = new AbortController();
+    let late: Promise<void> | undefined;
+    const promised = await failure(async () => {
+      late = nodeTimeout(60_000, undefined, { signal: abort.signal });
+      await late;
+    });
+    abort.abort();
+    await late?.catch(() => {});
+    assert(promised instanceof RealTimerError, String(promised));
+  });
+
+  it("refuses a real timer", async () => {
     const began = performance.now();
     const error = await failure(async () => {
       await new Promise((r) => setTimeout(r, 200));
@@ -78,6 +137,56 @@ describe("runTest() on bad input", () => {
       assert(error instanceof RangeError);
       assertStringIncludes(error.message, "backwards: it shows 5 s");
     });
+  });
+
+  it("refuses to move the clock to where nothing is", async () => {
+    await runTest(async ({ advance, time }) => {
+      for (const [by, type] of [[NaN, TypeError], [Infinity, RangeError]]) {
+        const error = await Promise.resolve().then(() => advance(by as number))
+          .catch((e) => e);
+        assert(error instanceof (type as typeof RangeError), String(error));
+      }
+      assertEquals(time(), 0);
+    });
+    // What is due at the end of all time never is.
+    assert(await failure(() => sleep(Infinity)) instanceof DeadlockError);
+  });
+
+  it("refuses options that make no sense", async () => {
+    const cases: [TestOptions, string][] = [
+      [{ start: NaN }, "start has to be a finite number of seconds, got NaN"],
+      [{ timeLimit: 0 }, "timeLimit has to be a number of seconds above 0"],
+      [{ timeLimit: NaN }, "timeLimit"],
+      [{ network: "none" as "real" }, 'has to be "memory" or "real", got none'],
+      [{ trace: {} as string[] }, "trace has to be an array"],
+      [{ ignore: 5 as never }, "ignore has to be iterable"],
+    ];
+    for (const [options, text] of cases) {
+      const error = await failure(async () => {}, options);
+      assertStringIncludes(error.message, text);
+    }
+  });
+
+  it("refuses that the body stops the loop", async () => {
+    const error = await failure(async ({ loop }) => {
+      loop.stop();
+      await sleep(5);
+    });
+    assertStringIncludes(
+      error.message,
+      "was stopped before the body had ended",
+    );
+    assertStringIncludes(error.message, "task 'test'");
+  });
+
+  it("refuses a second test beside the first", async () => {
+    const [first, second] = await Promise.allSettled([
+      runTest(() => sleep(1, "first")),
+      runTest(() => sleep(1, "second")),
+    ]);
+    assertEquals(first, { status: "fulfilled", value: "first" });
+    assert(second.status === "rejected");
+    assertStringIncludes(String(second.reason), "was called while one runs");
   });
 
   it("refuses seeds of other versions, and what is no seed", async () => {
@@ -105,6 +214,11 @@ describe("runTest() on bad input", () => {
       assert(error instanceof RuntimeError);
       assertStringIncludes(error.message, "inside another");
       await assertRejects(() => explore(async () => {}), RuntimeError);
+      await assertRejects(
+        () => assertCancellable(async () => {}),
+        RuntimeError,
+        "Cannot run a virtual test inside another",
+      );
     });
     await run(async () => {
       const error = await failure(async () => {});

@@ -1,15 +1,25 @@
 /** What a test leaves open fails it. */
-import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import {
+  assert,
+  assertEquals,
+  assertMatch,
+  assertStringIncludes,
+} from "@std/assert";
 import { describe, it } from "./_harness.ts";
 import {
+  createSubprocessExec,
   createTask,
+  DatagramProtocol,
   getRunningLoop,
   openConnection,
+  Protocol,
   sleep,
   startServer,
+  startUnixServer,
 } from "../mod.ts";
 import {
   LeakError,
+  memoryTransportPair,
   runTest,
   type TestBody,
   type TestOptions,
@@ -61,6 +71,31 @@ describe("The end of runTest()", () => {
     for (const line of left) {
       assertStringIncludes(line, "testing_leaks_test.ts:");
     }
+  });
+
+  it("names datagram sockets, pairs and Unix sockets", async () => {
+    const left = await leaks(async ({ loop }) => {
+      await loop.createDatagramEndpoint(
+        () => new DatagramProtocol(),
+        ["127.0.0.1", 53],
+      );
+      await memoryTransportPair(new Protocol(), new Protocol());
+      await startUnixServer(() => {}, "/in/memory.sock");
+    });
+    assertEquals(left.length, 4);
+    assertStringIncludes(left.join("\n"), "DatagramTransport 127.0.0.1:53");
+    assertStringIncludes(left.join("\n"), "/in/memory.sock");
+    for (const line of left) {
+      assertStringIncludes(line, "testing_leaks_test.ts:");
+    }
+  });
+
+  // The child outlives its test.
+  it("names child processes", { sanitize: false }, async () => {
+    const [child] = await leaks(async () => {
+      await createSubprocessExec("sleep", "0.1");
+    });
+    assertMatch(child!, /^the process \d+ still runs.*testing_leaks_test.ts:/);
   });
 
   it("names executors that were not shut down", async () => {

@@ -1,7 +1,9 @@
 /** runTest: virtual time, and what holds it. */
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { FakeTime } from "@std/testing/time";
+import { readFile } from "node:fs/promises";
 import { describe, it } from "./_harness.ts";
+import { clientContext, serverContext } from "./_tls.ts";
 import {
   CancelledError,
   type Coro,
@@ -10,6 +12,7 @@ import {
   gather,
   getRunningLoop,
   openConnection,
+  Protocol,
   sleep,
   startServer,
   SubprocessProtocol,
@@ -162,6 +165,67 @@ describe("runTest()", () => {
       server.close();
       await server.waitClosed();
     }, { network: "real" });
+  });
+
+  it("holds the clock while a real pipe is busy", async () => {
+    let pulls = 0;
+    const source = new ReadableStream<Uint8Array>({
+      async pull(controller) {
+        await readFile(new URL(import.meta.url));
+        if (pulls++ < 20) controller.enqueue(new Uint8Array([pulls]));
+        else controller.close();
+      },
+    });
+    await runTest(async ({ time, loop }) => {
+      const ended = loop.createFuture<void>();
+      const got: number[] = [];
+      class Read extends Protocol {
+        override dataReceived(data: Uint8Array) {
+          got.push(...data);
+        }
+        override connectionLost() {
+          ended.setResult(undefined);
+        }
+      }
+      await loop.connectReadPipe(() => new Read(), source);
+      await timeout(0.001).with(async () => await ended);
+      assertEquals([time(), got.length], [0, 20]);
+    });
+  });
+
+  it("takes the time of the network alone for TLS in memory", async () => {
+    await runTest(async ({ time, network }) => {
+      network.configure({ latency: 0.5 });
+      const server = await startServer(
+        async (reader, writer) => {
+          writer.write(await reader.readExactly(2));
+          await writer.drain();
+          writer.close();
+          await writer.waitClosed();
+        },
+        "127.0.0.1",
+        443,
+        { ssl: serverContext() },
+      );
+      const [reader, writer] = await openConnection("127.0.0.1", 443, {
+        ssl: clientContext(),
+        serverHostname: "localhost",
+      });
+      writer.write(new Uint8Array([1, 2]));
+      assertEquals([...await reader.readExactly(2)], [1, 2]);
+      assertEquals(time() % 0.5, 0);
+      assert(time() >= 2 && time() <= 4, `${time()}`);
+      writer.close();
+      await writer.waitClosed();
+      server.close();
+      await server.waitClosed();
+    });
+  });
+
+  it("takes no watch of debug mode for a timer of the test", async () => {
+    await runTest(async () => {
+      for (let i = 0; i < 3; i++) await readFile(new URL(import.meta.url));
+    }, { debug: true });
   });
 
   it("leaves the globals alone, and runs beside FakeTime", async () => {

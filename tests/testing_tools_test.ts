@@ -239,13 +239,11 @@ describe("lifecycle()", () => {
     const runner = new Runner();
     const test = lifecycle(runner);
     let ticker: Task<void>;
-    runner.beforeEach(() =>
-      test.run(async () => {
-        ticker = createTask(() => sleep(60));
-        await sleep(1);
-      })
-    );
-    runner.afterEach(() => test.run(async () => await ticker));
+    test.beforeEach(async () => {
+      ticker = createTask(() => sleep(60));
+      await sleep(1);
+    });
+    test.afterEach(async () => await ticker);
     for (let i = 0; i < 2; i++) {
       await runner.run(test.it(async ({ time }) => {
         assertEquals(time(), 1);
@@ -255,13 +253,66 @@ describe("lifecycle()", () => {
     }
   });
 
+  it("runs setups in their order, and teardowns in the opposite one", async () => {
+    const runner = new Runner();
+    const test = lifecycle(runner);
+    const log: string[] = [];
+    for (const name of ["a", "b"]) {
+      test.beforeEach(async () => void log.push(`begin ${name}`));
+      test.afterEach(async ({ time }) => {
+        await sleep(1);
+        log.push(`end ${name} ${time()}`);
+      });
+    }
+    for (const made of [true, false]) {
+      log.length = 0;
+      const body = async () => void log.push("test");
+      await runner.run(made ? test.it(body) : () => test.run(body));
+      assertEquals(log, ["begin a", "begin b", "test", "end b 1", "end a 2"]);
+    }
+  });
+
+  it("ends the teardown, and fails, where a part of it fails", async () => {
+    const runner = new Runner();
+    const test = lifecycle(runner);
+    let closed = 0;
+    test.afterEach(async () => void closed++);
+    test.afterEach(async () => {
+      throw new Error("in the teardown");
+    });
+    const error = await runner.run(test.it(() => sleep(1)))
+      .then(() => null, (e) => e);
+    assertEquals([error?.message, closed], ["in the teardown", 1]);
+  });
+
+  it("begins anew after a setup that failed", async () => {
+    const runner = new Runner();
+    const test = lifecycle(runner);
+    let fail = true;
+    test.beforeEach(async () => {
+      createTask(() => sleep(60));
+      if (fail) throw new Error("in the setup");
+      await sleep(1);
+    });
+    for (let i = 0; i < 2; i++) {
+      await assertRejects(
+        async () => await runner.before[0]!(),
+        Error,
+        "in the setup",
+      );
+    }
+    fail = false;
+    test.afterEach(() => sleep(60));
+    await runner.run(test.it(async ({ time }) => assertEquals(time(), 1)));
+  });
+
   it("fails the teardown for what is left open, unless the test failed", async () => {
     const runner = new Runner();
     const test = lifecycle(runner);
-    await assertRejects(
-      () => runner.run(test.it(async () => void createTask(() => sleep(5)))),
-      LeakError,
-    );
+    const leaking = async () => void createTask(() => sleep(5));
+    await assertRejects(() => runner.run(test.it(leaking)), LeakError);
+    await assertRejects(() => runner.run(() => test.run(leaking)), LeakError);
+    assertEquals(runner.after.length, 1);
     await assertRejects(
       () =>
         runner.run(test.it(async () => {
