@@ -1,6 +1,13 @@
 /**
  * The transport of a child process, apart from how it is started.
  *
+ * @example A transport of one's own for children
+ * ```ts
+ * import { BaseSubprocessTransport } from "@x/asyncio/base_subprocess";
+ *
+ * console.log(BaseSubprocessTransport.prototype.getPid.name); // "getPid"
+ * ```
+ *
  * @module
  */
 
@@ -42,6 +49,11 @@ function given<T>(pipe: object): T {
 /** A call of the protocol that waits until the pipes are connected. */
 type Call = () => void;
 
+/** A transport that its loop closes, if it is the library's own. */
+interface LoopsOwn {
+  _loopClosed?(told: boolean): void;
+}
+
 /** What is left of a transport that nobody holds any more. */
 interface Held {
   closed: boolean;
@@ -74,6 +86,8 @@ export class BaseSubprocessTransport extends SubprocessTransport {
   readonly #pipes: Map<number, WriteSubprocessPipeProto | null> = new Map();
   #finished = false;
   readonly #held: Held = { closed: false, told: false, text: "" };
+  /** A child that outlives its loop goes on, and the program may end. */
+  readonly #leave = (): void => this._proc?.unref();
 
   /**
    * Starts the child and connects its pipes.
@@ -118,12 +132,13 @@ export class BaseSubprocessTransport extends SubprocessTransport {
     const proc = this._proc!;
     this.#pid = proc.pid;
     this._extra["subprocess"] = proc;
+    loop._closers.add(this.#leave);
     if (loop.getDebug()) noteOpen(this, loop);
     this.#held.text = `<${this.constructor.name} pid=${proc.pid}>${
       madeAt(this)
     }`;
-    forgotten.register(this, this.#held);
     if (loop.getDebug()) {
+      forgotten.register(this, this.#held);
       const program = typeof args === "string" ? args : args[0];
       logger.debug(`process ${program} created: pid ${proc.pid}`);
     }
@@ -219,6 +234,10 @@ export class BaseSubprocessTransport extends SubprocessTransport {
    */
   _loopClosed(): void {
     this.#held.told = true;
+    // Its pipes are part of it: one warning tells of them all.
+    for (const proto of this.#pipes.values()) {
+      (proto?.pipe as LoopsOwn | null | undefined)?._loopClosed?.(true);
+    }
   }
 
   /** The number of the process. */
@@ -246,9 +265,9 @@ export class BaseSubprocessTransport extends SubprocessTransport {
 
   /** The number of a signal. */
   #signal(signal: string | number): number {
-    const { processes } = this._loop._platform;
     if (typeof signal === "string") {
-      const number = processes.signalNumber(signal);
+      const { numbers } = this._loop._platform.signals;
+      const number = numbers.numberOf(signal);
       if (number !== undefined) return number;
     } else if (Number.isInteger(signal) && signal >= 0 && signal <= 64) {
       return signal;
@@ -317,6 +336,8 @@ export class BaseSubprocessTransport extends SubprocessTransport {
       this.#pendingCalls = null;
       for (const call of calls) loop.callSoon(call);
       loop.callSoon(() => void (this.#direct = true));
+      // It may have ended before they were connected.
+      this.#tryFinish();
     } catch (error) {
       if (isExit(error)) throw error;
       stdin?.abort();
@@ -374,6 +395,7 @@ export class BaseSubprocessTransport extends SubprocessTransport {
       logger.info(`${this} exited with return code ${returncode}`);
     }
     this.#returncode = returncode;
+    this._loop._closers.delete(this.#leave);
     const protocol = this._protocol!;
     this.#call(() => protocol.processExited());
     const waiters = this.#exitWaiters;

@@ -3,6 +3,15 @@
  * of JavaScript does underneath. Here it is the same loop, without the watching of
  * sockets that a proactor has no notion of.
  *
+ * @example Is this loop one?
+ * ```ts
+ * import { BaseProactorEventLoop, getRunningLoop, run } from "@x/asyncio";
+ *
+ * await run(async () => {
+ *   console.log(getRunningLoop() instanceof BaseProactorEventLoop);
+ * });
+ * ```
+ *
  * @module
  */
 

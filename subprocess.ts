@@ -15,7 +15,12 @@
  * @module
  */
 
-import { type Coro, Coroutine, markCoroutineFunctions } from "./coroutines.ts";
+import {
+  type Coro,
+  Coroutine,
+  markCoroutineFunctions,
+  nameCoroutines,
+} from "./coroutines.ts";
 import { type AbstractEventLoop, getRunningLoop } from "./events.ts";
 import { BrokenPipeError, ConnectionResetError } from "./exceptions.ts";
 import type { Future } from "./futures.ts";
@@ -444,3 +449,8 @@ export function createSubprocessExec(
 }
 
 markCoroutineFunctions(createSubprocessExec, createSubprocessShell);
+
+nameCoroutines({
+  createSubprocessExec: createExec,
+  createSubprocessShell: createShell,
+});

@@ -27,7 +27,12 @@
  */
 
 import { _cloneableValues } from "./contextvars.ts";
-import { type Coro, Coroutine, markCoroutineFunctions } from "./coroutines.ts";
+import {
+  type Coro,
+  Coroutine,
+  markCoroutineFunctions,
+  nameCoroutines,
+} from "./coroutines.ts";
 import { getRunningLoop } from "./events.ts";
 // For the default executor, which it registers, too.
 import { checkFunction } from "./_workers/executor.ts";
@@ -129,3 +134,5 @@ function* runInThread(
 }
 
 markCoroutineFunctions(toThread);
+
+nameCoroutines({ toThread: runInThread });

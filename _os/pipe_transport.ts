@@ -528,9 +528,13 @@ export class _PipeTransport extends _FlowControlMixin implements Runnable {
     this.#chunks = null;
   }
 
-  /** @internal */
-  _loopClosed(): void {
-    if (this._loop.getDebug() && !this.#closing) {
+  /**
+   * @param told Whether that it is still open has been told, with what it is part of.
+   *
+   * @internal
+   */
+  _loopClosed(told = false): void {
+    if (this._loop.getDebug() && !this.#closing && !told) {
       warn(`unclosed transport ${this}${madeAt(this)}`, "ResourceWarning");
     }
     this.#closing = true;

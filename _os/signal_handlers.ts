@@ -1,6 +1,7 @@
 /** The handlers of signals that a program adds to a loop. */
 
 import type { BaseEventLoop } from "../base_events.ts";
+import { trace } from "../_debug/origins.ts";
 import { isCoroutine, isCoroutineFunction } from "../coroutines.ts";
 import { type Callback, Handle } from "../events.ts";
 import { NotImplementedError, RuntimeError } from "../exceptions.ts";
@@ -46,6 +47,7 @@ export class SignalHandlers {
       throw new RuntimeError(`sig ${sig} cannot be caught`);
     }
     const handle = new Handle(callback, args, loop);
+    trace(handle, loop, callback);
     const standing = this.#entries.get(number);
     if (standing !== undefined) {
       standing.handle = handle;

@@ -5,7 +5,7 @@ import type {
   Processes,
   SpawnOptions,
 } from "../_platform/processes.ts";
-import { NotImplementedError } from "../exceptions.ts";
+import { NotImplementedError, OSError } from "../exceptions.ts";
 
 /** A new pipe to the child. */
 export const PIPE: number = -1;
@@ -170,6 +170,12 @@ export function spawnOptions(
   const name = pathOf(program, "program")!;
   for (const arg of args) text(arg, "an argument");
   const own = typeof command !== "string" && executable !== undefined;
+  const cwd = pathOf(options.cwd ?? undefined, "cwd");
+  if (cwd === "") {
+    throw OSError.from("ENOENT", "Cannot start a child process: cwd is empty", {
+      filename: cwd,
+    });
+  }
   const umask = options.umask ?? -1;
   const env = options.env ?? undefined;
   if (env !== undefined) checkEnvironment(env);
@@ -180,7 +186,7 @@ export function spawnOptions(
     stdin: streamOf(stdin, "stdin"),
     stdout: streamOf(stdout, "stdout"),
     stderr: stderr === STDOUT ? "stdout" : streamOf(stderr, "stderr"),
-    cwd: pathOf(options.cwd ?? undefined, "cwd"),
+    cwd,
     env,
     uid: accountOf(processes, "user", options.user ?? undefined),
     gid: accountOf(processes, "group", options.group ?? undefined),

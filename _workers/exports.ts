@@ -11,7 +11,7 @@ export type Found = (...args: unknown[]) => unknown;
 /** The error to raise where a module cannot be loaded; its own errors stay. */
 export function loadError(error: unknown, url: string): unknown {
   if (!(error instanceof Object)) return error;
-  const { message, code } = error as { message?: unknown; code?: unknown };
+  const { message } = error as { message?: unknown };
   const text = String(message);
   if (/^Requires \w+ access/.test(text)) {
     return new PermissionError(
@@ -21,9 +21,11 @@ export function loadError(error: unknown, url: string): unknown {
   }
   // Only where it is this one: a module may lack others.
   const path = decodeURIComponent(url.replace(/^file:\/\//, ""));
-  const missing = code === "ERR_MODULE_NOT_FOUND" ||
-    /^(Module not found|Cannot find module)/.test(text);
-  const first = text.split(/\s+(?:imported )?from\s/, 1)[0]!;
+  // Not by the code: Deno's is the same for all that keeps a module from loading.
+  const missing =
+    /^(Module not found|Cannot find module|\[ERR_UNSUPPORTED_DIR_IMPORT\])/
+      .test(text);
+  const first = text.split(/\n|\s(?:imported )?from\s/, 1)[0]!;
   if (missing && (first.includes(url) || first.includes(path))) {
     return new FileNotFoundError(
       `Cannot load ${url} in another thread: there is no such module`,

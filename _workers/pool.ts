@@ -8,6 +8,7 @@ import type { ModuleFunction } from "./module_function.ts";
 import { type Pool, PoolWorker } from "./pool_worker.ts";
 import { Ring } from "../_sync/stores.ts";
 import { abortMessage } from "../_tasks/task.ts";
+import { withResolvers } from "../_platform/promises.ts";
 import { workerState } from "./worker_state.ts";
 
 /** What a ThreadPoolExecutor consists of. */
@@ -100,8 +101,19 @@ export class WorkerPool implements Pool, CallOwner {
   /** Starts a worker for the first call that waits, if there may be one more. */
   #grow(): void {
     if (this.#workers.size >= this.maxWorkers) return;
-    const call = this.#take();
-    if (call === null) return;
+    let worker: PoolWorker | null = null;
+    let call: ExecutorFuture<unknown> | null;
+    do {
+      call = this.#take();
+      if (call === null) return;
+      worker = this.#start(call);
+      // Where there is no worker at all, nobody else would tell the next one.
+    } while (worker === null && this.#workers.size === 0);
+    if (worker !== null && !worker.run(call)) this.freed(worker);
+  }
+
+  /** Starts a worker for a call, which fails if that is not possible. */
+  #start(call: ExecutorFuture<unknown>): PoolWorker | null {
     let worker: PoolWorker;
     try {
       if (workerState.loading > 0) {
@@ -113,11 +125,11 @@ export class WorkerPool implements Pool, CallOwner {
       worker = new PoolWorker(this, `${this.prefix}_${this.#started}`);
     } catch (error) {
       call._reject(error);
-      return;
+      return null;
     }
     this.#started++;
     this.#workers.add(worker);
-    if (!worker.run(call)) this.freed(worker);
+    return worker;
   }
 
   #take(): ExecutorFuture<unknown> | null {
@@ -220,7 +232,7 @@ export class WorkerPool implements Pool, CallOwner {
     }
     for (const worker of this.#idle.splice(0)) this.#dismiss(worker);
     if (!wait) return Promise.resolve();
-    this.#ended ??= Promise.withResolvers();
+    this.#ended ??= withResolvers();
     this.#checkEnded();
     return this.#ended.promise;
   }

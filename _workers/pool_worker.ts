@@ -22,8 +22,11 @@ import {
   UNFIT,
 } from "./worker_state.ts";
 
-/** The program of the workers. */
-const ENTRY = new URL("./worker_entry.ts", import.meta.url);
+/** The program of the workers; compiled, it has the extension of this file. */
+const ENTRY = new URL(
+  import.meta.url.endsWith(".js") ? "./worker_entry.js" : "./worker_entry.ts",
+  import.meta.url,
+);
 
 /** What a pool gives its workers and is told by them. */
 export interface Pool {

@@ -23,6 +23,7 @@ import {
   type Request,
   VALUE,
 } from "./port_words.ts";
+import { withResolvers } from "../_platform/promises.ts";
 import { checkEnded, workerState } from "./worker_state.ts";
 
 /** How long, in seconds, a worker sleeps before it looks whether it was ended. */
@@ -120,7 +121,7 @@ export class RemoteCall<T> implements PromiseLike<T> {
     onRejected?: ((reason: unknown) => B | PromiseLike<B>) | null,
   ): Promise<A | B> {
     if (this.#promise === null) {
-      this.#promise = Promise.withResolvers();
+      this.#promise = withResolvers();
       if (this.#state === "pending") this.#client.watch(this.#promise.promise);
       else this.#settle();
     }

@@ -106,14 +106,16 @@ function answer(call: CallMessage): void {
   }
   // The usual case, without a turn through promises.
   let result: unknown;
+  let later: boolean;
   try {
     result = invoke(call, module, plainly);
+    // In here: reading `then` of something odd may throw.
+    later = isThenable(result);
   } catch (error) {
     fail(id, error);
     return;
   }
-  if (isThenable(result)) {
-    // In a function: reading `then` of something odd may throw.
+  if (later) {
     Promise.resolve(result).then(
       (value) => succeed(call, value),
       (error) => fail(id, error),

@@ -3,7 +3,10 @@
  * Calls of a no-op in a worker against bare round trips of messages with one:
  * `deno run -A bench/threads.ts [N]`, and with bun. Both ways in one run, in turns;
  * prints one line of JSON. Ends with 1 if a call takes more than twice as long.
+ * `threads.ts soak [N]`: calls with random crashes, cancels and aborts; ends with 1 if
+ * a worker is left.
  */
+import { readdirSync, readFileSync } from "node:fs";
 import process from "node:process";
 import {
   getRunningLoop,
@@ -105,4 +108,71 @@ async function measure(total: number): Promise<void> {
   if (ratio > BOUND) process.exitCode = 1;
 }
 
-if (import.meta.main) await measure(Number(process.argv[2] ?? 100_000));
+/** Numbers that look random and are the same each time. */
+function dice(seed: number): (sides: number) => number {
+  let x = seed >>> 0;
+  return (sides) => {
+    x = (Math.imul(x, 1664525) + 1013904223) >>> 0;
+    return Math.floor(x / 2 ** 32 * sides);
+  };
+}
+
+/** One of the things that a call may do to its worker; it loads little. */
+const life = moduleFunction<(kind: number) => Promise<number>>(
+  new URL("../tests/programs/rounds.ts", import.meta.url),
+  "round",
+);
+
+/** Threads of workers, which Deno names itself, and Bun by the pool's prefix. */
+function workerThreads(): number {
+  return readdirSync("/proc/self/task").filter((id) => {
+    try {
+      const name = readFileSync(`/proc/self/task/${id}/comm`, "utf8").trim();
+      return /^(worker-\d+|soak_\d+)$/.test(name);
+    } catch {
+      return false;
+    }
+  }).length;
+}
+
+async function soak(rounds: number): Promise<void> {
+  const roll = dice(11);
+  const before = workerThreads();
+  const pool = new ThreadPoolExecutor(2, { threadNamePrefix: "soak" });
+  const outcomes = { fulfilled: 0, rejected: 0 };
+  const one = async () => {
+    const controller = new AbortController();
+    const kind = roll(6);
+    const call = pool.submit(
+      life.withOptions({
+        signal: controller.signal,
+        terminateOnCancel: roll(2) === 0,
+      }),
+      kind,
+    );
+    const act = roll(4);
+    const delay = roll(30);
+    if (act === 0) setTimeout(() => controller.abort(), delay);
+    if (act === 1) setTimeout(() => call.cancel(), delay);
+    // Cancelled without an end, it would wait for ever.
+    if (kind === 5) setTimeout(() => controller.abort(), 50);
+    await call.then(() => outcomes.fulfilled++, () => outcomes.rejected++);
+  };
+  for (let i = 0; i < rounds; i += 4) {
+    await Promise.all([one(), one(), one(), one()]);
+  }
+  await pool.shutdown();
+  // Deno's workers end at their next turn.
+  for (let i = 0; i < 300 && workerThreads() > before; i++) {
+    await new Promise((done) => setTimeout(done, 10));
+  }
+  const left = workerThreads() - before;
+  console.log(JSON.stringify({ calls: rounds, ...outcomes, left }));
+  if (left > 0) process.exitCode = 1;
+}
+
+if (import.meta.main) {
+  const [what, count] = process.argv.slice(2);
+  if (what === "soak") await soak(Number(count ?? 2000));
+  else await measure(Number(what ?? 100_000));
+}

@@ -22,6 +22,15 @@ export const jobs: ModuleFunctions<typeof import("./_jobs.ts")> =
   moduleFunctions<typeof import("./_jobs.ts")>(import.meta.url);
 
 export const notFunction = 3;
+
+/** Its result cannot even be asked whether it is awaitable. */
+export function oddThen(): object {
+  return {
+    get then(): never {
+      throw new RangeError("no then");
+    },
+  };
+}
 export const travelling: ContextVar<string> = new ContextVar("tests.travels", {
   default: "none",
   cloneable: true,

@@ -19,7 +19,7 @@ import { jobs } from "./_jobs.ts";
 import { cells, quietly, reached, release, workerThreads } from "./_threads.ts";
 import { Child } from "./_child.ts";
 
-const on: Runtime[] = ["deno", "bun"];
+const on: Runtime[] = ["deno", "bun", "node"];
 
 /** How long a worker spins at most: Deno cannot stop it before. */
 const SPIN_MS = platform.workers.stopsRunningCode ? 60_000 : 300;
@@ -49,6 +49,24 @@ describe("a worker that crashes", () => {
       assertEquals(await next, 3);
     });
   }
+
+  it("fails all that wait where no other can be started", async () => {
+    const initargs: unknown[] = [1, 2];
+    const pool = new ThreadPoolExecutor(1, { initializer: jobs.add, initargs });
+    const calls = [
+      pool.submit(jobs.crashLater, "throw"),
+      pool.submit(jobs.add, 1, 2),
+      pool.submit(jobs.add, 3, 4),
+    ];
+    initargs[0] = () => {};
+    const ends = await Promise.allSettled(calls);
+    assertEquals(
+      ends.map((end) => end.status === "rejected" && end.reason.name),
+      ["WorkerDiedError", "TypeError", "TypeError"],
+    );
+    assertEquals(pool.statistics().queued, 0);
+    await pool.shutdown();
+  });
 
   it("between two calls is logged and replaced", () =>
     quietly(async (log) => {

@@ -334,6 +334,34 @@ describe("a call that fails", () => {
     assertEquals(await pool.submit(jobs.add, 1, 1), 2);
   });
 
+  it("is not told that a module is missing that cannot be loaded", async () => {
+    await using pool = new ThreadPoolExecutor(1);
+    const sources = [
+      "export function f( {",
+      `import "file:///no/such/module.ts"; export function f() {}`,
+    ];
+    for (const source of sources) {
+      const url = `data:text/javascript,${encodeURIComponent(source)}`;
+      const error = await pool.submit(moduleFunction(url, "f"))
+        .then(() => null, (error) => error as Error);
+      assert(error instanceof Error, String(error));
+      assert(error.name !== "FileNotFoundError", String(error));
+    }
+    assertEquals(await pool.submit(jobs.add, 1, 1), 2);
+  });
+
+  it("is told of a result whose then throws", async () => {
+    await using pool = new ThreadPoolExecutor(1);
+    for (let i = 0; i < 2; i++) {
+      await assertRejects(
+        async () => await pool.submit(jobs.oddThen),
+        RangeError,
+        "no then",
+      );
+    }
+    assertEquals(pool.statistics().workers, 1);
+  });
+
   it("is told of a module that throws when loaded", async () => {
     await using pool = new ThreadPoolExecutor(1);
     const bad = moduleFunctions<{ f(): void }>(

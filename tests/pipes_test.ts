@@ -13,7 +13,10 @@ import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import {
   BrokenPipeError,
+  CancelledError,
+  type Coroutine,
   createSubprocessExec,
+  createTask,
   FileNotFoundError,
   getRunningLoop,
   NotImplementedError,
@@ -300,6 +303,47 @@ describe("what is no pipe", () => {
         assert(error instanceof TimeoutError, String(error));
       }
       await sleep(0.05);
+    }),
+  );
+
+  it(
+    "giving a FIFO up lets nobody else through",
+    inLoop(async () => {
+      using made = fifos(2);
+      const [read, write] = made.paths as [string, string];
+      const loop = getRunningLoop();
+      for (
+        const call of [
+          () => loop.connectReadPipe(() => new Recorder(), read),
+          () => loop.connectWritePipe(() => new Recorder(), write),
+        ]
+      ) {
+        const waiting = createTask(call() as Coroutine<unknown>);
+        for (let i = 0; i < 5; i++) {
+          await thrown(() => waitFor(call(), 0.01));
+        }
+        await sleep(0.06);
+        assert(!waiting.done());
+        waiting.cancel();
+        assert(await thrown(() => waiting) instanceof CancelledError);
+      }
+    }),
+  );
+
+  it(
+    "a writer that is gone at once has been read",
+    inLoop(async () => {
+      using made = fifos(1);
+      const [path] = made.paths as [string];
+      for (const words of ["one\n", "two\n", "three\n"]) {
+        const child = spawn("sh", ["-c", 'printf "$1" > "$0"', path, words]);
+        const over = new Promise((resolve) => child.on("close", resolve));
+        const [reader, writer] = await openPipes(path, "/dev/null");
+        assertEquals(text(await reader.read()), words);
+        writer.close();
+        await writer.waitClosed();
+        await over;
+      }
     }),
   );
 });

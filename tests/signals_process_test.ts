@@ -6,7 +6,7 @@ import process from "node:process";
 import { describe, it, type Runtime, runtime } from "./_harness.ts";
 import { Child } from "./_child.ts";
 
-const on: Runtime[] = ["deno", "bun"];
+const on: Runtime[] = ["deno", "bun", "node"];
 const options = { on, timeout: 15_000 };
 
 const start = (...args: string[]) => Child.start("signals.ts", args);
@@ -45,6 +45,7 @@ const SAFE = [
 const REFUSED: Readonly<Record<string, readonly string[]>> = {
   deno: ["SIGILL", "SIGFPE", "SIGSEGV"],
   bun: ["SIGSTKFLT", "SIGPWR"],
+  node: [],
 };
 
 describe("signal handlers in a process", () => {

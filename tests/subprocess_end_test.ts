@@ -1,8 +1,13 @@
 /** Child processes: how they end, who is told, and in which order. */
 
 import { assert, assertEquals, assertStrictEquals } from "@std/assert";
+import process from "node:process";
+import { platform } from "../_platform/mod.ts";
+import type { Child as PlatformChild } from "../_platform/processes.ts";
 import {
   type AbstractEventLoop,
+  type BaseEventLoop,
+  BaseSubprocessTransport,
   type BaseTransport,
   CancelledError,
   createSubprocessExec,
@@ -10,6 +15,7 @@ import {
   createTask,
   DEVNULL,
   getRunningLoop,
+  NotImplementedError,
   PIPE,
   ProcessLookupError,
   run,
@@ -19,7 +25,8 @@ import {
   TimeoutError,
   waitFor,
 } from "../mod.ts";
-import { describe, it } from "./_harness.ts";
+import { Child } from "./_child.ts";
+import { describe, it, runtime } from "./_harness.ts";
 import {
   bytes,
   children,
@@ -59,6 +66,40 @@ describe("the end of a child", () => {
       const asked = await createSubprocessExec("sleep", "30");
       asked.terminate();
       assertEquals(await asked.wait(), -15);
+    }),
+  );
+
+  it(
+    "a realtime signal is its negative number, too",
+    {
+      // Node has no name for it, and then calls it an exit with code 0.
+      on: ["deno", "bun"],
+      skip: process.platform !== "linux",
+      // Deno goes on counting a child whose end it has no name for.
+      sanitize: false,
+    },
+    inLoop(async () => {
+      const proc = await createSubprocessShell("kill -35 $$");
+      assertEquals(await proc.wait(), -35);
+      assertStrictEquals(stateOf(proc.pid), null);
+    }),
+  );
+
+  it(
+    "a realtime signal is sent, or said not to be",
+    { on: ["deno", "bun", "node"], skip: process.platform !== "linux" },
+    inLoop(async () => {
+      for (const [signal, code] of [["SIGRTMIN", -34], [64, -64]] as const) {
+        await using proc = await createSubprocessExec("sleep", "30");
+        if (runtime === "deno") {
+          const error = await thrown(() => proc.sendSignal(signal));
+          assert(error instanceof NotImplementedError, String(error));
+        } else {
+          proc.sendSignal(signal);
+          const end = await proc.wait();
+          if (runtime !== "node") assertEquals(end, code);
+        }
+      }
     }),
   );
 
@@ -185,6 +226,27 @@ describe("await using", () => {
   );
 });
 
+describe("a child that a loop leaves behind", () => {
+  for (const how of ["plain", "piped", "merged"]) {
+    it(`does not keep the program alive, and goes on: ${how}`, {
+      on: ["deno", "bun", "node"],
+      timeout: 15_000,
+    }, async () => {
+      const program = Child.start("leaving_children.ts", [how], {
+        allowAll: true,
+      });
+      const start = performance.now();
+      const pid = Number(await program.line(""));
+      const { code, signal, stderr } = await program.end;
+      const took = performance.now() - start;
+      const state = stateOf(pid);
+      process.kill(pid, "SIGKILL");
+      assertEquals([code, signal, stderr, state], [0, null, "", "S"]);
+      assert(took < 8_000, `it took ${took} ms`);
+    });
+  }
+});
+
 describe("cancellation", () => {
   it("of the start leaves nothing behind", async () => {
     const before = children().length;
@@ -308,6 +370,45 @@ describe("the protocol of a child", () => {
       );
       await until(() => notes.over.done);
       assertEquals(notes.calls, ["made", "exited", "pipe 1 null", "lost null"]);
+      transport.close();
+    }),
+  );
+
+  it(
+    "a child that ended before its pipes were connected is told to the end",
+    inLoop(async () => {
+      const notes = new Notes();
+      const pipe = await platform.pipes.openWrite(new WritableStream());
+      let unwatched = 0;
+      const child: PlatformChild = {
+        pid: 4242,
+        stdin: pipe,
+        stdout: null,
+        stderr: null,
+        onExit() {},
+        kill() {},
+        ref() {},
+        unref: () => void unwatched++,
+      };
+      class Ended extends BaseSubprocessTransport {
+        override _start(): void {
+          this._proc = child;
+        }
+      }
+      const transport = new Ended(
+        loop() as BaseEventLoop,
+        notes,
+        ["none"],
+        false,
+        PIPE,
+        DEVNULL,
+        DEVNULL,
+        0,
+      );
+      transport._processExited(3);
+      await until(() => notes.over.done);
+      assertEquals(notes.calls, ["made", "exited", "pipe 0 null", "lost null"]);
+      assertEquals(unwatched, 0);
       transport.close();
     }),
   );

@@ -3,6 +3,7 @@
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { fakePlatform } from "../_platform/fake.ts";
 import { platform as real } from "../_platform/mod.ts";
+import { withResolvers } from "../_platform/promises.ts";
 import {
   FileNotFoundError,
   NotImplementedError,
@@ -65,7 +66,7 @@ class End {
 class Collecting extends Protocol {
   transport!: Transport;
   text = "";
-  readonly #done = Promise.withResolvers<void>();
+  readonly #done = withResolvers<void>();
   readonly ended = this.#done.promise;
 
   override connectionMade(transport: Transport): void {
