@@ -2,6 +2,16 @@
  * The loop that all others extend: callbacks, timers, futures, tasks, executors, and
  * what can be said of connections, servers and names without knowing the platform.
  *
+ * @example A loop without the runner
+ * ```ts
+ * import { newEventLoop } from "@x/asyncio";
+ *
+ * const loop = newEventLoop();
+ * loop.callLater(0.01, () => loop.stop());
+ * await loop.runForever();
+ * loop.close();
+ * ```
+ *
  * @module
  */
 

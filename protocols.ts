@@ -7,6 +7,22 @@
  * and `connectionLost` once, as the last of all. `pauseWriting` and `resumeWriting`
  * come in turns.
  *
+ * @example Counting what comes
+ * ```ts
+ * import { Protocol } from "@x/asyncio";
+ *
+ * export class Counter extends Protocol {
+ *   bytes = 0;
+ *
+ *   override dataReceived(data: Uint8Array): void {
+ *     this.bytes += data.length;
+ *   }
+ *   override connectionLost(error: unknown): void {
+ *     console.log(this.bytes, error);
+ *   }
+ * }
+ * ```
+ *
  * @module
  */
 

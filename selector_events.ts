@@ -2,9 +2,17 @@
  * Loops with sockets: their transports, the calls that use a socket by hand, and the
  * watching of sockets.
  *
+ * @example A loop of a chosen kind
+ * ```ts
+ * import { run, SelectorEventLoop, sleep } from "@x/asyncio";
+ *
+ * await run(() => sleep(0.01), { loopFactory: () => new SelectorEventLoop() });
+ * ```
+ *
  * @module
  */
 
+import { trace } from "./_debug/origins.ts";
 import type { DatagramSocket } from "./_platform/datagrams.ts";
 import type { SocketAddress, StreamSocket } from "./_platform/sockets.ts";
 import { _SelectorDatagramTransport } from "./_net/datagram_transport.ts";
@@ -246,6 +254,12 @@ export class BaseSelectorEventLoop extends BaseEventLoop {
     return this._watch(sock);
   }
 
+  #handle(callback: Callback, args: readonly unknown[]): Handle {
+    const handle = new Handle(callback, args, this);
+    trace(handle, this, callback);
+    return handle;
+  }
+
   /**
    * Calls a function in each iteration in which a socket can be read: there is data,
    * a connection to accept, an end or an error. A reader set before is replaced.
@@ -262,7 +276,7 @@ export class BaseSelectorEventLoop extends BaseEventLoop {
   ): void {
     this._checkClosed();
     const watch = this.#watched(sock);
-    watch.setReader(new Handle(callback as Callback, args, this));
+    watch.setReader(this.#handle(callback as Callback, args));
   }
 
   /**
@@ -293,7 +307,7 @@ export class BaseSelectorEventLoop extends BaseEventLoop {
   ): void {
     this._checkClosed();
     const watch = this.#watched(sock);
-    watch.setWriter(new Handle(callback as Callback, args, this));
+    watch.setWriter(this.#handle(callback as Callback, args));
   }
 
   /**

@@ -1,6 +1,18 @@
 /**
  * TLS over any transport.
  *
+ * @example A client that speaks HTTP/2, if the server does
+ * ```ts
+ * import { createDefaultContext, openConnection } from "@x/asyncio";
+ *
+ * export async function connect(host: string) {
+ *   const ssl = createDefaultContext("serverAuth", {
+ *     alpnProtocols: ["h2", "http/1.1"],
+ *   });
+ *   return await openConnection(host, 443, { ssl });
+ * }
+ * ```
+ *
  * @module
  */
 

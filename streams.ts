@@ -27,7 +27,12 @@
  * @module
  */
 
-import { type Coro, Coroutine, markCoroutineFunctions } from "./coroutines.ts";
+import {
+  type Coro,
+  Coroutine,
+  markCoroutineFunctions,
+  nameCoroutines,
+} from "./coroutines.ts";
 import { type AbstractEventLoop, getRunningLoop } from "./events.ts";
 import { NotImplementedError } from "./exceptions.ts";
 import { inline } from "./_tasks/inline.ts";
@@ -335,3 +340,10 @@ markCoroutineFunctions(
   startServer,
   startUnixServer,
 );
+
+nameCoroutines({
+  openConnection: open,
+  startServer: serve,
+  openUnixConnection: openUnix,
+  startUnixServer: serveUnix,
+});

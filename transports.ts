@@ -2,6 +2,16 @@
  * Transports: what carries a protocol's bytes. These classes say what a transport
  * offers; the loops bring those that do it.
  *
+ * @example Who is at the other end
+ * ```ts
+ * import type { Transport } from "@x/asyncio";
+ *
+ * export function peer(transport: Transport): string {
+ *   const [host, port] = transport.getExtraInfo("peername") as [string, number];
+ *   return `${host}:${port}`;
+ * }
+ * ```
+ *
  * @module
  */
 

@@ -1,6 +1,17 @@
 /**
  * Sockets: those that a program makes, and the view of a transport's.
  *
+ * @example The address of a server
+ * ```ts
+ * import { run, startServer } from "@x/asyncio";
+ *
+ * export const main = () =>
+ *   run(async () => {
+ *     await using server = await startServer(() => {}, "127.0.0.1", 0);
+ *     console.log(server.sockets[0]!.getSockName());
+ *   });
+ * ```
+ *
  * @module
  */
 

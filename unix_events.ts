@@ -1,6 +1,18 @@
 /**
  * The loop of Unix systems: sockets, those with a path among them.
  *
+ * @example A server with a path
+ * ```ts
+ * import { startUnixServer } from "@x/asyncio";
+ *
+ * export async function serve(path: string): Promise<void> {
+ *   await using server = await startUnixServer((_reader, writer) => {
+ *     writer.close();
+ *   }, path);
+ *   await server.serveForever();
+ * }
+ * ```
+ *
  * @module
  */
 

@@ -88,6 +88,7 @@ class Sender extends Protocol {
   readonly #wasPaused: boolean;
   #paused: boolean;
   #lost: unknown = undefined;
+  #over = false;
   #waiter: Future<void> | null = null;
 
   constructor(loop: AbstractEventLoop, transport: Transport) {
@@ -121,6 +122,7 @@ class Sender extends Protocol {
   }
 
   override connectionLost(exc: unknown): void {
+    this.#over = true;
     this.#lost = exc ?? undefined;
     const waiter = this.#waiter;
     if (waiter !== null && !waiter.done()) {
@@ -155,7 +157,7 @@ class Sender extends Protocol {
     this.#transport.setProtocol(this.#protocol);
     if (this.#wasReading) this.#transport.resumeReading();
     this.#waiter?.cancel();
-    if (this.#paused === this.#wasPaused) return;
+    if (this.#over || this.#paused === this.#wasPaused) return;
     if (this.#paused) this.#protocol.pauseWriting();
     else this.#protocol.resumeWriting();
   }

@@ -78,6 +78,8 @@ export class Server extends AbstractServer {
   /** Null once it is closed. */
   #sockets: readonly Listening[] | null;
   readonly #clients: Set<Transport> = new Set();
+  /** Accepted, and not yet in the hands of the task that connects them. */
+  readonly #arriving: Set<StreamSocket> = new Set();
   /** Null once it is closed and its last connection has ended. */
   #waiters: Set<Future<void>> | null = new Set();
   readonly #protocolFactory: ProtocolFactory;
@@ -147,6 +149,32 @@ export class Server extends AbstractServer {
     return this.#sockets?.map(({ sock }) => new TransportSocket(sock)) ?? [];
   }
 
+  /**
+   * The port that it listens on; of several sockets, the first one's.
+   *
+   * @throws RuntimeError If it is closed, or listens on a path.
+   *
+   * @example
+   * ```ts
+   * import { openConnection, run, startServer } from "@x/asyncio";
+   *
+   * export const main = () =>
+   *   run(async () => {
+   *     await using server = await startServer(() => {}, "127.0.0.1", 0);
+   *     const [, writer] = await openConnection("127.0.0.1", server.port);
+   *     writer.close();
+   *   });
+   * ```
+   */
+  get port(): number {
+    const sockets = this.#sockets;
+    if (sockets === null) throw new RuntimeError(`server ${this} is closed`);
+    for (const { listener } of sockets) {
+      if (typeof listener.local !== "string") return listener.local[1];
+    }
+    throw new RuntimeError(`server ${this} listens on no port`);
+  }
+
   // Serving
 
   /**
@@ -188,6 +216,7 @@ export class Server extends AbstractServer {
     }
     if (this._keepAlive) stream.setKeepAlive(true);
     const context = this.#context?.copy() ?? new Context();
+    this.#arriving.add(stream);
     loop.createTask(
       new Coroutine<void>(connectClient as never, [this, stream, context]),
       { context },
@@ -215,11 +244,8 @@ export class Server extends AbstractServer {
    */
   *_connectClient(stream: StreamSocket, context: Context): Coro<void> {
     const loop = this.#loop;
-    // Closed between the connection and this step.
-    if (!this.#serving) {
-      discard(stream);
-      return;
-    }
+    // Closed between the connection and this step: so is the stream.
+    if (!this.#arriving.delete(stream)) return;
     let protocol: BaseProtocol | null = null;
     let transport: Transport | null = null;
     try {
@@ -246,8 +272,9 @@ export class Server extends AbstractServer {
   }
 
   /**
-   * Accepts until it is closed, or whoever waits here is cancelled; then closes it,
-   * waits for its connections, and throws the CancelledError.
+   * Accepts until it is closed, or whoever waits here is cancelled, which closes it
+   * and its connections. Then waits for the connections to end, and throws the
+   * CancelledError.
    *
    * @throws RuntimeError If somebody waits here already, or it is closed.
    */
@@ -271,8 +298,11 @@ export class Server extends AbstractServer {
       yield* this.#servingForever;
     } catch (error) {
       if (!(error instanceof CancelledError)) throw error;
+      // Where close() has ended the serving, its clients stay.
+      const open = this.#sockets !== null;
       try {
         this.close();
+        if (open) this.closeClients();
         yield* this.waitClosed();
       } catch (second) {
         if (isExit(second)) throw second;
@@ -293,6 +323,7 @@ export class Server extends AbstractServer {
     noteClosed(this, this.#loop);
     this.#serving = false;
     closeAll(sockets);
+    this.#discardArriving();
     const forever = this.#servingForever;
     if (forever !== null && !forever.done()) {
       this.#servingForever = null;
@@ -311,6 +342,13 @@ export class Server extends AbstractServer {
     this.#sockets = null;
     this.#serving = false;
     closeAll(sockets);
+    this.#discardArriving();
+  }
+
+  /** A task that is cancelled before its first step never gets its stream. */
+  #discardArriving(): void {
+    for (const stream of this.#arriving) discard(stream);
+    this.#arriving.clear();
   }
 
   /** Closes the connections that are open; what is buffered is sent first. */

@@ -126,7 +126,7 @@ function* resolveHosts(
 /** Waits for a socket that listens. */
 function listening(
   loop: BaseEventLoop,
-  listen: () => Promise<ListenSocket>,
+  listen: (signal: AbortSignal) => Promise<ListenSocket>,
 ): Coro<ListenSocket> {
   return opened(loop, listen, (late) => late.close());
 }
@@ -206,7 +206,7 @@ class Binding {
       reusePort: this.#options.reusePort ?? false,
       ipv6Only: host.includes(":"),
     };
-    return listening(this.#loop, () => sockets.listen(place));
+    return listening(this.#loop, (signal) => sockets.listen(place, signal));
   }
 }
 

@@ -8,6 +8,9 @@ import { Socket } from "./socket.ts";
 import type { DatagramBox } from "./socket_box.ts";
 import { opened } from "./taking.ts";
 
+/** What a runtime has taken is sent, even if whoever sends is cancelled meanwhile. */
+const PIECE = 256 * 1024;
+
 /** Refuses what is no socket of the program's. */
 export function checkSocket(sock: unknown): asserts sock is Socket {
   if (sock instanceof Socket) return;
@@ -117,7 +120,9 @@ export function* sockSendAll(
   const box = sock._streamBox("send");
   let at = 0;
   while (at < data.length) {
-    const count = box.send(at === 0 ? data : data.subarray(at));
+    const end = at + PIECE;
+    const whole = at === 0 && end >= data.length;
+    const count = box.send(whole ? data : data.subarray(at, end));
     if (count > 0) at += count;
     else {
       yield* loop._watch(sock).wait();

@@ -44,7 +44,7 @@ export type HostSocket = StreamSocket | ListenSocket | DatagramSocket;
 const BACKLOG = 128;
 
 /** What a socket is, apart from reading and writing. */
-export class SocketCore implements Disposable {
+export class SocketCore implements Disposable, AsyncDisposable {
   /** Whether it is of IPv4, IPv6 or Unix. */
   readonly family: SocketFamily;
   /** What it carries. */
@@ -324,6 +324,12 @@ export class SocketCore implements Disposable {
   /** Closes it. */
   [Symbol.dispose](): void {
     this.close();
+  }
+
+  /** Closes it, as `await using` does. */
+  [Symbol.asyncDispose](): Promise<void> {
+    this.close();
+    return Promise.resolve();
   }
 
   /** Shows it. */

@@ -133,7 +133,7 @@ export class _SelectorSocketTransport extends _FlowControlMixin
     // Small writes go out at once, which lowers the latency.
     stream.setNoDelay(true);
     loop._transports.add(this);
-    noteMade(this, loop);
+    noteMade(this, loop, server);
     server?._attach(this);
     this.#schedule();
   }
@@ -291,8 +291,9 @@ export class _SelectorSocketTransport extends _FlowControlMixin
       else if (this.#ended) this.#deliverEof();
     }
     if (this.#connLost > 0) return;
-    if (this.#failed && (this.#paused || this.#unread === 0)) {
-      const write = this.getWriteBufferSize() > 0 || this.#paused;
+    // What came before the failure is the protocol's, unless writing has failed.
+    const write = this.getWriteBufferSize() > 0;
+    if (this.#failed && (write || this.#unread === 0)) {
       this.#fatalError(this.#failure, write ? WRITE : READ);
       return;
     }
@@ -446,6 +447,7 @@ export class _SelectorSocketTransport extends _FlowControlMixin
       }
     } else this.#out.push(data);
     this._maybePauseProtocol();
+    if (this.#failed) this.#schedule();
   }
 
   override writeLines(listOfData: Iterable<Uint8Array>): void {
@@ -466,6 +468,7 @@ export class _SelectorSocketTransport extends _FlowControlMixin
     }
     if (!waiting) this.#flush();
     this._maybePauseProtocol();
+    if (this.#failed) this.#schedule();
   }
 
   /** Writes what the stream takes. */

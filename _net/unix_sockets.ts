@@ -155,7 +155,7 @@ export function* createUnixServer(
   }
   const listener = yield* opened(
     loop,
-    () => platform.sockets.listen(place),
+    (signal) => platform.sockets.listen(place, signal),
     (late) => late.close(),
   );
   return yield* startServer(loop, [listener], protocolFactory, {

@@ -42,8 +42,8 @@ export abstract class QuickCall<T> extends Coroutine<T>
   /** The wait has ended, in whatever way. */
   abstract _waited(waiter: Future<void>): void;
 
-  /** The wait was cancelled or has failed: there will be no further attempt. */
-  _gaveUp(): void {}
+  /** The wait was cancelled, has failed or was refused: there is no next attempt. */
+  _gaveUp(_error: unknown): void {}
 
   override _start(): CoroIterator<T> {
     return this;
@@ -58,7 +58,7 @@ export abstract class QuickCall<T> extends Coroutine<T>
       try {
         waiter.result();
       } catch (error) {
-        this._gaveUp();
+        this._gaveUp(error);
         throw error;
       }
     }
@@ -67,7 +67,13 @@ export abstract class QuickCall<T> extends Coroutine<T>
       const value = this._attempt();
       if (value !== NOT_YET) return { done: true, value };
     }
-    const next = this._wait();
+    let next: Future<void> | undefined;
+    try {
+      next = this._wait();
+    } catch (error) {
+      this._gaveUp(error);
+      throw error;
+    }
     if (next === undefined) return AGAIN;
     this.#waiter = next;
     return block(next);
@@ -75,7 +81,7 @@ export abstract class QuickCall<T> extends Coroutine<T>
 
   throw(error: unknown): IteratorResult<unknown, T> {
     this.#stopWaiting();
-    this._gaveUp();
+    this._gaveUp(error);
     throw error;
   }
 

@@ -66,6 +66,12 @@ export class StreamReader implements AsyncIterable<Uint8Array> {
   /** @internal */
   _exception: unknown = null;
   /**
+   * Whether a read has thrown that error.
+   *
+   * @internal
+   */
+  _told = false;
+  /**
    * What the one read that waits for data waits for.
    *
    * @internal

@@ -28,7 +28,11 @@ abstract class ReadCall<T = Uint8Array> extends QuickCall<T> {
     if (!this.#begun) {
       this._check();
       // Looked at once: data that came before an error can still be read.
-      if (this._reader._exception !== null) throw this._reader._exception;
+      const { _exception: failed } = this._reader;
+      if (failed !== null) {
+        this._reader._told = true;
+        throw failed;
+      }
       this.#begun = true;
     }
     return this._read();
@@ -45,6 +49,10 @@ abstract class ReadCall<T = Uint8Array> extends QuickCall<T> {
 
   override _waited(waiter: Future<void>): void {
     if (this._reader._waiter === waiter) this._reader._waiter = null;
+  }
+
+  override _gaveUp(error: unknown): void {
+    if (error === this._reader._exception) this._reader._told = true;
   }
 }
 
@@ -66,7 +74,8 @@ export class ReadAll extends ReadCall {
     return reader._eof ? this.#taken.takeAll() : NOT_YET;
   }
 
-  override _gaveUp(): void {
+  override _gaveUp(error: unknown): void {
+    super._gaveUp(error);
     if (this.#taken.size > 0) this._reader._putBack(this.#taken);
   }
 }

@@ -2,6 +2,7 @@
 
 import { type Coro, Coroutine } from "../coroutines.ts";
 import type { AbstractEventLoop } from "../events.ts";
+import { CancelledError, type OSError } from "../exceptions.ts";
 import type { Future } from "../futures.ts";
 import { inline } from "../_tasks/inline.ts";
 import { warn } from "../log.ts";
@@ -11,6 +12,9 @@ import { NOT_YET, QuickCall } from "./quick_call.ts";
 import { StreamReader } from "./reader.ts";
 import { writableOf } from "./web.ts";
 import type { Transport, WriteTransport } from "../transports.ts";
+
+/** The code of the error that data has come after this side's goodbye. */
+const UNREAD = "APPLICATION_DATA_AFTER_CLOSE_NOTIFY";
 
 /** Options of {@linkcode StreamWriter.startTls}. */
 export interface StartTlsOptions {
@@ -65,6 +69,12 @@ export class StreamWriter implements AsyncDisposable {
   readonly _reader: StreamReader | null;
   /** @internal */
   readonly _loop: AbstractEventLoop;
+  /**
+   * Whether somebody was told what ended the connection.
+   *
+   * @internal
+   */
+  _told = false;
   #web: WritableStream<Uint8Array> | null = null;
   readonly #held: Held;
 
@@ -204,10 +214,22 @@ export class StreamWriter implements AsyncDisposable {
     this.#held.transport = transport;
   }
 
-  /** Closes the connection and waits for that: `await using`. */
+  /**
+   * Closes the connection and waits for that: `await using`.
+   *
+   * @throws What ended the connection, if it was an error that no read, drain or
+   * wait has thrown: what a block has failed by is not thrown twice.
+   */
   async [Symbol.asyncDispose](): Promise<void> {
     this.close();
-    await this.waitClosed();
+    try {
+      await new Coroutine<void>(closed as never, [this]);
+    } catch (error) {
+      if (error instanceof CancelledError) throw error;
+      if (this._told || this._reader?._told === true) return;
+      // Who leaves has read what it wanted: over TLS more of it is an error.
+      if ((error as Partial<OSError> | null)?.code !== UNREAD) throw error;
+    }
   }
 
   /**
@@ -277,11 +299,19 @@ class Drain extends QuickCall<void> {
     const writer = this.#writer;
     if (!this.#yielded) {
       const failed = writer._reader?._exception;
-      if (failed != null) throw failed;
+      if (failed != null) {
+        writer._told = true;
+        throw failed;
+      }
       // Lets connectionLost come: a loop of writes and drains would never see it.
       if (writer._transport.isClosing()) return NOT_YET;
     }
-    this.#next = writer._protocol._drainWaiter();
+    try {
+      this.#next = writer._protocol._drainWaiter();
+    } catch (error) {
+      writer._told = true;
+      throw error;
+    }
     if (this.#next !== null) return NOT_YET;
   }
 
@@ -298,10 +328,23 @@ class Drain extends QuickCall<void> {
   override _waited(waiter: Future<void>): void {
     this.#writer._protocol._drained(waiter);
   }
+
+  override _gaveUp(error: unknown): void {
+    if (!(error instanceof CancelledError)) this.#writer._told = true;
+  }
+}
+
+function* closed(writer: StreamWriter): Coro<void> {
+  yield* writer._protocol._getCloseWaiter(writer);
 }
 
 function* waitClosed(writer: StreamWriter): Coro<void> {
-  yield* writer._protocol._getCloseWaiter(writer);
+  try {
+    yield* writer._protocol._getCloseWaiter(writer);
+  } catch (error) {
+    if (!(error instanceof CancelledError)) writer._told = true;
+    throw error;
+  }
 }
 
 function* startTls(

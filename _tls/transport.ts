@@ -8,7 +8,7 @@ import type { BaseProtocol } from "../protocols.ts";
 import type { SSLProtocol } from "../sslproto.ts";
 import { Transport } from "../transports.ts";
 
-/** Says so when a transport is collected that nobody has closed. */
+/** Debug mode: says so when a transport is collected that nobody has closed. */
 const forgotten = new FinalizationRegistry<{ closed: boolean; where: string }>(
   ({ closed, where }) => {
     if (!closed) warn(`unclosed TLS transport${where}`, "ResourceWarning");
@@ -32,6 +32,7 @@ export class _SSLProtocolTransport extends Transport {
     super();
     this._loop = loop;
     this.#ssl = ssl;
+    if (!loop.getDebug()) return;
     noteMade(this, loop);
     this.#state.where = madeAt(this);
     forgotten.register(this, this.#state);

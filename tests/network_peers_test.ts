@@ -1,6 +1,6 @@
 /** Connections with other programs: Python's asyncio and OpenSSL. */
 
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertInstanceOf } from "@std/assert";
 import { spawnSync } from "node:child_process";
 import {
   openConnection,
@@ -9,12 +9,17 @@ import {
   startServer,
   type StreamReader,
   type StreamWriter,
+  TimeoutError,
   type Transport,
+  waitFor,
+  wrapFuture,
 } from "../mod.ts";
 import { certPath } from "./_certs.ts";
 import { Child } from "./_child.ts";
 import { describe } from "./_harness.ts";
 import { bytes, Echo, Notes, online, portOf, text } from "./_network.ts";
+import { descriptors } from "./_processes.ts";
+import { caught } from "./_spell.ts";
 import { clientContext, serverContext } from "./_tls.ts";
 
 /** Why a program cannot be used, or false where it can. */
@@ -44,6 +49,36 @@ const asyncio = (main: string, ...args: string[]) =>
     `import asyncio, ssl, sys\n${main}\nasyncio.run(main(*sys.argv[1:]))`,
     ...args,
   ]);
+
+describe("A peer that never answers", () => {
+  // Its queue of connections is full: the kernel drops what else comes.
+  const silent = `
+import socket
+async def main():
+    server = socket.create_server(("127.0.0.1", 0), backlog=0)
+    kept = []
+    for _ in range(4):
+        client = socket.socket()
+        client.setblocking(False)
+        client.connect_ex(server.getsockname())
+        kept.append(client)
+    print("port", server.getsockname()[1])
+    await asyncio.sleep(9)
+`;
+  online("is given up, and leaves no descriptor", function* ({ loop }) {
+    const peer = asyncio(silent);
+    const port = Number(yield wrapFuture(peer.line("port "), { loop }));
+    const before = descriptors();
+    const error = yield* caught(
+      waitFor(openConnection("127.0.0.1", port), 0.2),
+    );
+    assertInstanceOf(error, TimeoutError);
+    for (let i = 0; i < 100 && descriptors() > before; i++) yield sleep(0.01);
+    assert(descriptors() <= before, `${descriptors()}, before ${before}`);
+    peer.kill("SIGKILL");
+    yield wrapFuture(peer.end, { loop });
+  }, python);
+});
 
 describe("Python's asyncio as server", () => {
   const server = `

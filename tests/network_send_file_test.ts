@@ -257,17 +257,19 @@ describe("sendFile fails", () => {
   online("when the peer is lost", function* (net) {
     yield* sending(net, function* ({ transport, client, server }) {
       server.transport.pauseReading();
+      client.pauseWriting = () => void client.log.push("pause");
       const source = (function* () {
         for (;;) yield new Uint8Array(65536);
       })();
       const task: Task<number> = net.loop.createTask(
         net.loop.sendFile(transport, source),
       );
-      yield sleep(0.02);
+      yield sleep(0.1);
       server.transport.abort();
       const error = yield* caught(task);
       assertInstanceOf(error, OSError);
       yield client.lost();
+      assertEquals(client.log.at(-1), "lost", `${client.log}`);
     });
   });
 

@@ -139,6 +139,32 @@ describe("sockets by hand", () => {
   );
 
   it(
+    "a cancelled sockSendAll sends no more than is on its way",
+    pair(async (loop, near, far) => {
+      const data = pattern(24 * 1024 * 1024);
+      const sending = createTask(loop.sockSendAll(near, data));
+      await sleep(0.05);
+      sending.cancel();
+      await assertRejects(async () => await sending, CancelledError);
+      let at = 0;
+      const counting = createTask(async () => {
+        for (;;) {
+          const chunk = await loop.sockRecv(far, 1 << 20);
+          if (chunk.length === 0) return;
+          for (let i = 0; i < chunk.length && at + i < data.length; i += 997) {
+            assertEquals(chunk[i], data[at + i]);
+          }
+          at += chunk.length;
+        }
+      });
+      await sleep(0.05);
+      near.close();
+      await waitFor(counting, 2);
+      assert(at > 0 && at < data.length, `${at} bytes`);
+    }),
+  );
+
+  it(
     "a cancelled receive loses nothing",
     pair(async (loop, near, far) => {
       const receiving = createTask(loop.sockRecv(far, 10));

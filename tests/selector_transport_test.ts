@@ -400,6 +400,44 @@ describe("a socket transport's reading", () => {
     }));
 });
 
+describe("a socket transport whose stream fails while it is paused", () => {
+  it(
+    "gives its protocol first what had come",
+    connected(
+      async ({ stream, transport, protocol }) => {
+        stream.owner!.onData(bytes(3));
+        transport.pauseReading();
+        stream.owner!.onClose(new OSError("gone"));
+        await sleep(0);
+        await sleep(0);
+        assertEquals(protocol.calls, ["made"]);
+        transport.resumeReading();
+        await sleep(0);
+        await sleep(0);
+        assertEquals(protocol.calls, ["made", "data", "lost"]);
+        assertEquals(protocol.bytes().length, 3);
+      },
+    ),
+  );
+
+  it(
+    "gives up what had come where something is written",
+    connected(
+      async ({ stream, transport, protocol }) => {
+        stream.owner!.onData(bytes(3));
+        transport.pauseReading();
+        stream.owner!.onClose(new OSError("gone"));
+        await sleep(0);
+        stream.room = 0;
+        transport.write(bytes(1));
+        await sleep(0);
+        await sleep(0);
+        assertEquals(protocol.calls, ["made", "lost"]);
+      },
+    ),
+  );
+});
+
 describe("a socket transport's writing", () => {
   it(
     "writes at once, and keeps what is not taken",

@@ -5,6 +5,7 @@ import {
   assertEquals,
   assertInstanceOf,
   assertStrictEquals,
+  assertThrows,
 } from "@std/assert";
 import {
   AbstractServer,
@@ -15,7 +16,7 @@ import {
   RuntimeError,
   Server,
   sleep,
-  type Task,
+  Task,
   type Transport,
 } from "../mod.ts";
 import { fakePlatform } from "../_platform/fake.ts";
@@ -63,6 +64,33 @@ describe("Server", () => {
     assertEquals(server.sockets, []);
     assertEquals(String(server), "<Server sockets=()>");
     server.close();
+    yield server.waitClosed();
+  });
+
+  online("tells its port, where it has one", function* (net) {
+    const server = yield* echoServer(net, false);
+    const port: number = server.port;
+    assertEquals(port, portOf(server));
+    const path = new Server(
+      net.loop,
+      [{
+        family: "unix",
+        local: "/somewhere",
+        start() {},
+        close() {},
+        ref() {},
+        unref() {},
+      }],
+      () => new Echo(net.loop),
+      null,
+      1,
+      null,
+    );
+    for (const one of [path, server]) {
+      if (one === server) server.close();
+      assertThrows(() => one.port, RuntimeError);
+      one.close();
+    }
     yield server.waitClosed();
   });
 
@@ -223,9 +251,21 @@ describe("Server.serveForever", () => {
     const notes = yield* client(net, server);
     assertEquals(server.isServing(), true);
     serving.cancel();
-    yield sleep(0.01);
+    assertInstanceOf(yield* caught(serving), CancelledError);
     assertEquals(server.isServing(), false);
+    yield server.waitClosed();
+    yield notes.lost();
+  });
+
+  online("keeps its clients where close() ends it", function* (net) {
+    const server = yield* echoServer(net, false);
+    const serving: Task<void> = net.loop.createTask(server.serveForever());
+    const notes = yield* client(net, server);
+    server.close();
+    yield sleep(0.01);
     assertEquals(serving.done(), false, "it waits for its client");
+    notes.transport.write(bytes("still"));
+    yield notes.has("still");
     notes.transport.close();
     assertInstanceOf(yield* caught(serving), CancelledError);
     yield notes.lost();
@@ -256,6 +296,27 @@ describe("Server.serveForever", () => {
 });
 
 describe("A server's connections", () => {
+  online("end with it where their tasks never begin", function* (net) {
+    const { loop } = net;
+    const server = yield* echoServer(net);
+    loop.setTaskFactory((loop, coro, options) => {
+      const task = new Task(coro, { ...options, loop });
+      task.cancel();
+      return task;
+    });
+    const [, notes]: [Transport, Notes] = yield loop.createConnection(
+      () => new Notes(loop),
+      "127.0.0.1",
+      server.port,
+    );
+    yield sleep(0.02);
+    loop.setTaskFactory(null);
+    assertEquals(notes.log, ["made"]);
+    server.close();
+    yield server.waitClosed();
+    yield notes.lost();
+  });
+
   online("are made in a task each", function* ({ loop }) {
     const tasks = new Set<unknown>();
     const server: Server = yield loop.createServer(

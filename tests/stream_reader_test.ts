@@ -53,6 +53,15 @@ describe("read", () => {
     assertEquals(((yield* caught(reader.read(0))) as Error).message, "over");
   });
 
+  both("one that is refused gives back what it had taken", function* () {
+    const reader = fed(100, "hello");
+    const exactly: Task<Uint8Array> = createTask(reader.readExactly(10));
+    yield sleep(0);
+    assertInstanceOf(yield* caught(reader.read()), RuntimeError);
+    reader.feedData(encode("world"));
+    assertEquals(decode(yield exactly), "helloworld");
+  });
+
   both("without n it reads to the end", function* ({ loop }) {
     const reader = fed(4, "first ");
     loop.callLater(1, () => reader.feedData(encode("second ")));
@@ -108,7 +117,7 @@ describe("read", () => {
       order.push("reader");
       await sleep(0);
       assertEquals(order, ["reader", "callback"]);
-    }));
+    }, { realTimers: true }));
 
   it("a read is a coroutine: lazy, and run once", () =>
     runVirtual(async () => {
@@ -147,7 +156,7 @@ describe("read", () => {
         setTimeout(() => void reader.read(5).then((d) => resolve(decode(d))))
       );
       assertEquals(await outside, "f");
-    }));
+    }, { realTimers: true }));
 });
 
 describe("readExactly", () => {

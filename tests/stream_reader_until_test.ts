@@ -54,6 +54,7 @@ describe("readUntil", () => {
       yield* text(reader.readUntil(encode("\r\n\r\n"))),
       "xx\r\r\n\r\n",
     );
+    yield sleep(1);
   });
 
   both(

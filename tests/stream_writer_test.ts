@@ -15,6 +15,7 @@ import {
   NotImplementedError,
   RuntimeError,
   sleep,
+  SSLError,
   StreamReader,
   StreamReaderProtocol,
   StreamWriter,
@@ -32,6 +33,18 @@ import {
 } from "./_streams.ts";
 import { pattern } from "./_transport_suite.ts";
 import { runVirtual } from "./_virtual.ts";
+
+type StreamEnd = ReturnType<typeof connectedStreams>[0];
+
+/** What a promise fails with, or null. */
+async function caughtBy(awaitable: PromiseLike<unknown>): Promise<unknown> {
+  try {
+    await awaitable;
+    return null;
+  } catch (error) {
+    return error;
+  }
+}
 
 describe("drain", () => {
   both("behaviour 71: returns at once unless paused", function* ({ loop }) {
@@ -288,6 +301,53 @@ describe("StreamWriter", () => {
       assert(a.writer.isClosing());
       assertEquals(a.transport.getWriteBufferSize(), 0);
       await b.writer[Symbol.asyncDispose]();
+    }));
+
+  it("disposal throws what ended the connection, but not twice", () =>
+    runVirtual(async ({ loop }) => {
+      const blocks: Record<string, (a: StreamEnd) => PromiseLike<unknown>> = {
+        nothing: () => sleep(0),
+        read: ({ reader }) => reader.read(),
+        "read and caught": ({ reader }) => caughtBy(reader.read()),
+        readLine: ({ reader }) => reader.readLine(),
+        drain: ({ writer }) => writer.drain(),
+        waitClosed: ({ writer }) => writer.waitClosed(),
+      };
+      const told: string[] = [];
+      for (const [name, block] of Object.entries(blocks)) {
+        for (const waiting of [false, true]) {
+          const [a] = connectedStreams(loop);
+          await sleep(0);
+          const broken = new Error("broken");
+          const breakIt = () => a.protocol.connectionLost(broken);
+          if (waiting) loop.callLater(1, breakIt);
+          else breakIt();
+          // A drain waits where writing is paused.
+          if (waiting) a.protocol.pauseWriting();
+          const error = await caughtBy((async () => {
+            await using _closed = a.writer;
+            await block(a);
+            await sleep(2);
+          })());
+          if (error === null) told.push(name);
+          else assertStrictEquals(error, broken, `${name} ${waiting}`);
+        }
+      }
+      assertEquals(told, ["read and caught", "read and caught"]);
+    }));
+
+  it("disposal does not mind what came after the goodbye over TLS", () =>
+    runVirtual(async ({ loop }) => {
+      const [a] = connectedStreams(loop);
+      await sleep(0);
+      {
+        await using _closed = a.writer;
+        a.protocol.connectionLost(
+          new SSLError("late data", {
+            code: "APPLICATION_DATA_AFTER_CLOSE_NOTIFY",
+          }),
+        );
+      }
     }));
 
   it("an error that nobody waits for is not reported", () =>

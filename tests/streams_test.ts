@@ -23,7 +23,7 @@ import {
 import { describe, it } from "./_harness.ts";
 import { both, caught } from "./_spell.ts";
 import { connectInMemory, decode, encode, text } from "./_streams.ts";
-import { runVirtual } from "./_virtual.ts";
+import { finish, runVirtual, virtualLoop } from "./_virtual.ts";
 
 describe("streams", () => {
   both("a server echoes lines to its clients", function* ({ fn, loop }) {
@@ -83,8 +83,9 @@ describe("streams", () => {
     x.close();
   });
 
-  it("a loop without the method says so; a wrong callback is refused", () =>
-    runVirtual(async () => {
+  it("a loop without the method says so; a wrong callback is refused", async () => {
+    const v = virtualLoop();
+    await v.loop.runUntilComplete(async () => {
       const calls: [string, () => PromiseLike<unknown>][] = [
         ["createConnection", () => openConnection("h", 1)],
         ["createUnixConnection", () => openUnixConnection("p")],
@@ -99,7 +100,9 @@ describe("streams", () => {
       assertThrows(() => startServer(null as never, "h", 1), TypeError);
       assertThrows(() => startUnixServer("f" as never, "h"), TypeError);
       assert(isCoroutineFunction(openConnection));
-    }));
+    });
+    await finish(v);
+  });
 });
 
 describe("the callback of a server", () => {
