@@ -1,6 +1,15 @@
 /**
  * What futures of every kind share: how they are told apart and shown.
  *
+ * @example Telling a future from a promise
+ * ```ts
+ * import { Future, isFuture, newEventLoop } from "@x/asyncio";
+ *
+ * const loop = newEventLoop();
+ * console.log(isFuture(new Future({ loop })), isFuture(Promise.resolve()));
+ * loop.close();
+ * ```
+ *
  * @module
  */
 

@@ -1,6 +1,14 @@
 /**
  * How tasks are shown, and what can be said of where they stand.
  *
+ * @example The name of a coroutine
+ * ```ts
+ * import { sleep } from "@x/asyncio";
+ * import { coroutineName } from "@x/asyncio/base_tasks";
+ *
+ * console.log(coroutineName(sleep(1))); // "sleep"
+ * ```
+ *
  * @module
  */
 

@@ -1,6 +1,13 @@
 /**
  * Numbers that asyncio fixes.
  *
+ * @example The time that TLS may take
+ * ```ts
+ * import { SSL_HANDSHAKE_TIMEOUT } from "@x/asyncio/constants";
+ *
+ * console.log(SSL_HANDSHAKE_TIMEOUT); // 60
+ * ```
+ *
  * @module
  */
 

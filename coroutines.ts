@@ -1,6 +1,20 @@
 /**
  * Coroutines: calls that run when they are awaited or made a task, not before.
  *
+ * @example Both spellings
+ * ```ts
+ * import { type Coro, coroutine, run, sleep } from "@x/asyncio";
+ *
+ * const twice = coroutine(async (n: number) => {
+ *   await sleep(0.01);
+ *   return 2 * n;
+ * });
+ * function* fourTimes(n: number): Coro<number> {
+ *   return 2 * (yield* twice(n));
+ * }
+ * console.log(await run(fourTimes(3))); // 12
+ * ```
+ *
  * @module
  */
 
@@ -10,7 +24,8 @@ import type { AbstractEventLoop } from "./events.ts";
 import type { Context } from "./contextvars.ts";
 import type { Future } from "./futures.ts";
 import { logger } from "./log.ts";
-import { type Origin, origins } from "./_debug/origins.ts";
+import type { Origin } from "./_debug/origins.ts";
+import { traced } from "./_debug/switches.ts";
 import { noteCoroutine, type Unawaited } from "./_debug/unawaited.ts";
 import {
   awaitingTask,
@@ -127,10 +142,7 @@ export class Coroutine<T> implements PromiseLike<T> {
   ) {
     this.#fn = fn;
     this.#args = args;
-    if (origins.on) {
-      this._origin = origins.take(fn);
-      noteCoroutine(this);
-    }
+    if (traced) noteCoroutine(this, fn);
   }
 
   /** The name of its function. */
@@ -138,10 +150,19 @@ export class Coroutine<T> implements PromiseLike<T> {
     return this.#fn.name;
   }
 
+  /**
+   * Its function.
+   *
+   * @internal
+   */
+  get _function(): object {
+    return this.#fn;
+  }
+
   /** Ends it without running it; awaiting it is an error from then on. */
   close(): void {
     this.#stage = CLOSED;
-    if (this._watched !== null) this.#unwatch();
+    if (traced && this._watched !== null) this.#unwatch();
   }
 
   #unwatch(): void {
@@ -174,7 +195,7 @@ export class Coroutine<T> implements PromiseLike<T> {
       ) as CoroIterator<T>;
     }
     this.#stage = TAKEN;
-    if (this._watched !== null) this.#unwatch();
+    if (traced && this._watched !== null) this.#unwatch();
     return this._start(this.#fn, this.#args);
   }
 
@@ -317,6 +338,20 @@ export function markCoroutineFunctions(
   ...fns: readonly ((...args: never[]) => unknown)[]
 ): void {
   for (const fn of fns) wrapped.add(fn);
+}
+
+/**
+ * Names the bodies of the library's coroutines as the functions that return them:
+ * warnings and tasks show what the program has called.
+ *
+ * @internal
+ */
+export function nameCoroutines(
+  bodies: Readonly<Record<string, (...args: never[]) => unknown>>,
+): void {
+  for (const [value, body] of Object.entries(bodies)) {
+    Object.defineProperty(body, "name", { value, configurable: true });
+  }
 }
 
 /**

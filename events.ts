@@ -2,6 +2,19 @@
  * Handles, the abstract event loop and server, and the functions that find a
  * loop: the running one, the one set for this thread, a new one.
  *
+ * @example Callbacks
+ * ```ts
+ * import { getRunningLoop, run, sleep } from "@x/asyncio";
+ *
+ * await run(async () => {
+ *   const loop = getRunningLoop();
+ *   loop.callSoon(console.log, "soon");
+ *   const timer = loop.callLater(3600, console.log, "never");
+ *   await sleep(0.01);
+ *   timer.cancel();
+ * });
+ * ```
+ *
  * @module
  */
 
@@ -169,7 +182,6 @@ export class Handle implements Runnable {
     this._args = args;
     this._loop = loop;
     this._context = context === undefined ? snapshotContext() : context;
-    if (loop.getDebug()) this._origin = origins.take(callback);
   }
 
   /**
@@ -178,7 +190,7 @@ export class Handle implements Runnable {
    * @internal
    */
   get _sourceTraceback(): readonly StackFrame[] | null {
-    return framesOf(this._origin);
+    return framesOf(this._origin ?? origins.alike(this._callback));
   }
 
   /** Drops the callback; the loop will pass over it. */
@@ -267,7 +279,7 @@ export class Handle implements Runnable {
         debug: this._loop.getDebug(),
       }));
     }
-    const where = createdAt(this._origin);
+    const where = createdAt(this._origin ?? origins.alike(this._callback));
     if (where !== "") parts.push(where);
     return parts.join(" ");
   }
@@ -278,7 +290,8 @@ export class Handle implements Runnable {
   }
 }
 
-// Set in debug mode only: no field of each.
+// Set in debug mode only, and by those who make handles for a program, since the
+// constructor is too long for compilers as it is: no field of each.
 Object.assign(Handle.prototype, { _origin: null });
 
 let timerCount = 0;

@@ -4,6 +4,17 @@
  * `ValueError` is RangeError here and `TypeError` is TypeError. All are Errors, so
  * that a `catch` shows a stack; `name` is the Python name even in minified code.
  *
+ * @example Which error it was
+ * ```ts
+ * import { CancelledError, TimeoutError } from "@x/asyncio";
+ *
+ * export function describe(error: unknown): string {
+ *   if (error instanceof TimeoutError) return "too slow";
+ *   if (error instanceof CancelledError) throw error;
+ *   return `failed: ${error}`;
+ * }
+ * ```
+ *
  * @module
  */
 

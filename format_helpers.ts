@@ -1,6 +1,13 @@
 /**
  * Text forms for errors, handles and stacks.
  *
+ * @example A value in a line
+ * ```ts
+ * import { shortRepr } from "@x/asyncio/format_helpers";
+ *
+ * console.log(shortRepr({ name: "ann", list: [1, 2, 3] }));
+ * ```
+ *
  * @module
  */
 
@@ -140,6 +147,16 @@ export function stackOfError(error: unknown): StackFrame[] {
     .filter((frame) => frame !== null)
     .filter((frame) => !isOwn(frame) && !isInternal(frame))
     .reverse();
+}
+
+/**
+ * Whether a line of a stack is a frame of this library or of the runtime.
+ *
+ * @internal
+ */
+export function isHiddenFrame(line: string): boolean {
+  const frame = toFrame(line);
+  return frame !== null && (isOwn(frame) || isInternal(frame));
 }
 
 /**

@@ -1,6 +1,18 @@
 /**
  * Futures: results that are not there yet, with callbacks and cancellation.
  *
+ * @example A result that a callback sets
+ * ```ts
+ * import { getRunningLoop, run } from "@x/asyncio";
+ *
+ * await run(async () => {
+ *   const loop = getRunningLoop();
+ *   const future = loop.createFuture<string>();
+ *   loop.callLater(0.01, () => future.setResult("here"));
+ *   console.log(await future);
+ * });
+ * ```
+ *
  * @module
  */
 
@@ -28,7 +40,8 @@ import {
 } from "./exceptions.ts";
 import type { StackFrame } from "./format_helpers.ts";
 import { lost, type LostError } from "./_kernel/lost.ts";
-import { createdAt, framesOf, type Origin, origins } from "./_debug/origins.ts";
+import { createdAt, framesOf, type Origin, trace } from "./_debug/origins.ts";
+import { traced } from "./_debug/switches.ts";
 import {
   awaitingTask,
   awaitInTask,
@@ -98,10 +111,16 @@ class OutsideWaiter<T, R> extends Reaction<T, R> implements Waiter {
 export class FutureIterator<T> implements CoroIterator<T> {
   readonly #future: Future<T>;
 
+  /**
+   * Makes the iterator of a wait.
+   *
+   * @param future What is waited for.
+   */
   constructor(future: Future<T>) {
     this.#future = future;
   }
 
+  /** Gives the future while it is pending, then its result. */
   next(): IteratorResult<Future<T>, T> {
     const future = this.#future;
     if (future._state === PENDING) {
@@ -111,10 +130,12 @@ export class FutureIterator<T> implements CoroIterator<T> {
     return { done: true, value: future.result() };
   }
 
+  /** Ends the wait with an error. */
   throw(error: unknown): never {
     throw error;
   }
 
+  /** Ends the wait without the future. */
   return(value: T): IteratorResult<Future<T>, T> {
     return { done: true, value };
   }
@@ -208,7 +229,7 @@ export class Future<T> implements PromiseLike<T> {
    */
   constructor(options?: FutureOptions) {
     this._loop = options?.loop ?? getEventLoop();
-    if (this._loop.getDebug()) this._origin = origins.take(null);
+    if (traced) trace(this, this._loop, null);
   }
 
   /**
@@ -335,14 +356,14 @@ export class Future<T> implements PromiseLike<T> {
         `Cannot add a done callback: a function is needed, got ${typeof fn}`,
       );
     }
-    this._addWaiter(
-      new DoneCallback(
-        fn as Callback,
-        [this],
-        this._loop,
-        options?.context ?? snapshotContext(),
-      ),
+    const handle = new DoneCallback(
+      fn as Callback,
+      [this],
+      this._loop,
+      options?.context ?? snapshotContext(),
     );
+    if (traced) trace(handle, this._loop, fn);
+    this._addWaiter(handle);
   }
 
   /**

@@ -1,6 +1,17 @@
 /**
  * Call graphs: where a task stands, and who waits for it.
  *
+ * @example What a task waits for
+ * ```ts
+ * import { createTask, formatCallGraph, run, sleep } from "@x/asyncio";
+ *
+ * await run(async () => {
+ *   const task = createTask(() => sleep(0.02), { name: "nap" });
+ *   await sleep(0.01);
+ *   console.log(formatCallGraph(task));
+ * });
+ * ```
+ *
  * @module
  */
 

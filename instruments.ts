@@ -2,6 +2,15 @@
  * Watching a running program: the instrument, timelines, and the search for
  * deadlocks. An addition to asyncio.
  *
+ * @example A timeline for Perfetto
+ * ```ts
+ * import { run, sleep, Timeline } from "@x/asyncio";
+ *
+ * const timeline = new Timeline();
+ * await run(() => sleep(0.01), { instrument: timeline.instrument });
+ * console.log(JSON.stringify(timeline).length > 0);
+ * ```
+ *
  * @module
  */
 

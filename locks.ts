@@ -5,6 +5,15 @@
  * Whatever is acquired is best held by `with(body)`, which releases it however the
  * body ends; or by `using _ = await lock.guard()`.
  *
+ * @example One after the other
+ * ```ts
+ * import { gather, Lock, run, sleep } from "@x/asyncio";
+ *
+ * const lock = new Lock();
+ * const alone = () => lock.with(() => sleep(0.01));
+ * await run(() => gather([alone(), alone()]));
+ * ```
+ *
  * @module
  */
 

@@ -1,6 +1,17 @@
 /**
  * The library's log: what it has to say about programs that do something wrong.
  *
+ * @example The log as lines of JSON
+ * ```ts
+ * import { logger } from "@x/asyncio/log";
+ *
+ * logger.setHandler(({ level, message }) => {
+ *   console.error(JSON.stringify({ level, message }));
+ * });
+ * logger.warning("as a program would hear of it");
+ * logger.setHandler(null);
+ * ```
+ *
  * @module
  */
 

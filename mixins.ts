@@ -1,6 +1,18 @@
 /**
  * What the loop's primitives have in common.
  *
+ * @example A primitive that belongs to a loop
+ * ```ts
+ * import { _LoopBoundMixin, run } from "@x/asyncio";
+ *
+ * class Clock extends _LoopBoundMixin {
+ *   now(): number {
+ *     return this._getLoop().time();
+ *   }
+ * }
+ * console.log(await run(async () => new Clock().now() > 0));
+ * ```
+ *
  * @module
  */
 

@@ -1,6 +1,23 @@
 /**
  * Queues between coroutines: first in first out, by priority, or last in first out.
  *
+ * @example From one task to another
+ * ```ts
+ * import { Queue, run, TaskGroup } from "@x/asyncio";
+ *
+ * await run(async () => {
+ *   const queue = new Queue<string>(1);
+ *   await new TaskGroup().with(async (group) => {
+ *     group.createTask(async () => {
+ *       for await (const item of queue) console.log(item);
+ *     });
+ *     await queue.put("tea");
+ *     await queue.put("toast");
+ *     queue.shutdown();
+ *   });
+ * });
+ * ```
+ *
  * @module
  */
 

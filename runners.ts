@@ -2,6 +2,17 @@
  * `run` and `Runner`: the way into a program, with Ctrl-C handling, and out of it
  * with everything closed.
  *
+ * @example A program
+ * ```ts
+ * import { run, sleep } from "@x/asyncio";
+ *
+ * const result = await run(async () => {
+ *   await sleep(0.01);
+ *   return "done";
+ * });
+ * console.log(result);
+ * ```
+ *
  * @module
  */
 

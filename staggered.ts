@@ -1,6 +1,19 @@
 /**
  * Racing attempts that start one after another.
  *
+ * @example A second server, in case the first is slow
+ * ```ts
+ * import { run, sleep, staggeredRace } from "@x/asyncio";
+ *
+ * await run(async () => {
+ *   const [winner] = await staggeredRace(
+ *     [() => sleep(60, "first"), () => sleep(0.01, "second")],
+ *     0.01,
+ *   );
+ *   console.log(winner); // "second"
+ * });
+ * ```
+ *
  * @module
  */
 
@@ -10,6 +23,7 @@ import {
   Coroutine,
   type CoroutineFunction,
   markCoroutineFunctions,
+  nameCoroutines,
 } from "./coroutines.ts";
 import { type AbstractEventLoop, getRunningLoop, isExit } from "./events.ts";
 import {
@@ -256,3 +270,5 @@ function* raceBody<T>(
 }
 
 markCoroutineFunctions(staggeredRace);
+
+nameCoroutines({ staggeredRace: raceBody });

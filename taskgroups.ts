@@ -1,6 +1,19 @@
 /**
  * Task groups: tasks that have all ended when the block that started them is over.
  *
+ * @example Two at once, with their types
+ * ```ts
+ * import { run, sleep, TaskGroup } from "@x/asyncio";
+ *
+ * await run(async () => {
+ *   const { name, age } = await TaskGroup.all({
+ *     name: () => sleep(0.02, "ann"),
+ *     age: () => sleep(0.01, 42),
+ *   });
+ *   console.log(name.toUpperCase(), age + 1);
+ * });
+ * ```
+ *
  * @module
  */
 
@@ -10,6 +23,7 @@ import {
   type Coro,
   Coroutine,
   markCoroutineFunctions,
+  nameCoroutines,
   type ResultOf,
   type TaskOptions,
 } from "./coroutines.ts";
@@ -433,3 +447,5 @@ function* runBody<R>(
 }
 
 markCoroutineFunctions(TaskGroup.all);
+
+nameCoroutines({ with: runBody, all: runAll });

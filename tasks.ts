@@ -1,6 +1,17 @@
 /**
  * Tasks: coroutines that run beside each other, and the ways to wait for them.
  *
+ * @example A task beside its creator
+ * ```ts
+ * import { createTask, run, sleep } from "@x/asyncio";
+ *
+ * await run(async () => {
+ *   const task = createTask(() => sleep(0.02, "tea"));
+ *   await sleep(0.01);
+ *   console.log(await task);
+ * });
+ * ```
+ *
  * @module
  */
 

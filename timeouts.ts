@@ -1,10 +1,24 @@
 /**
  * Timeouts for a block of code.
  *
+ * @example No longer than so long
+ * ```ts
+ * import { run, sleep, timeout, TimeoutError } from "@x/asyncio";
+ *
+ * await run(async () => {
+ *   try {
+ *     await timeout(0.01).with(() => sleep(60));
+ *   } catch (error) {
+ *     if (!(error instanceof TimeoutError)) throw error;
+ *     console.log("gave up");
+ *   }
+ * });
+ * ```
+ *
  * @module
  */
 
-import { type Coro, Coroutine } from "./coroutines.ts";
+import { type Coro, Coroutine, nameCoroutines } from "./coroutines.ts";
 import { getRunningLoop, type Handle } from "./events.ts";
 import {
   BaseExceptionGroup,
@@ -366,3 +380,6 @@ export function moveOnAfter(delay: number | null): MoveOn {
 export function moveOnAt(when: number | null): MoveOn {
   return new MoveOn(when);
 }
+
+nameCoroutines({ with: runBody });
+nameCoroutines({ with: runMoveOn });

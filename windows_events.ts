@@ -4,6 +4,16 @@
  *
  * Neither has Unix sockets or signal handlers: Windows has neither.
  *
+ * @example Whether a program runs on one of these loops
+ * ```ts
+ * import { getRunningLoop, run } from "@x/asyncio";
+ * import { ProactorEventLoop } from "@x/asyncio/windows_events";
+ *
+ * await run(async () => {
+ *   console.log(getRunningLoop() instanceof ProactorEventLoop);
+ * });
+ * ```
+ *
  * @module
  */
 

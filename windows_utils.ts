@@ -2,6 +2,16 @@
  * What asyncio's loops of Windows are built with: pipes, their handles, and a Popen
  * whose streams are such handles.
  *
+ * @example A pair of connected handles
+ * ```ts
+ * import { pipe } from "@x/asyncio/windows_utils";
+ *
+ * export async function pair() {
+ *   const [reader, writer] = await pipe({ duplex: true });
+ *   return { reader, writer };
+ * }
+ * ```
+ *
  * @module
  */
 

@@ -55,16 +55,26 @@ export class Deadlock {
   /** The report: one line per task, with where it was made in debug mode. */
   toString(): string {
     const { length } = this.tasks;
-    const head = length === 1
+    const head = this.circle > 0
+      ? `Deadlock: ${circleText(this.circle, length - this.circle)}`
+      : length === 1
       ? "Deadlock: a task waits for what nothing can bring"
-      : this.circle > 0
-      ? `Deadlock: ${length} tasks wait for each other`
       : `Deadlock: ${length} tasks wait for what nothing can bring`;
     const shown = this.tasks.slice(0, MOST_SHOWN).map(line);
     const more = length - shown.length;
     if (more > 0) shown.push(`  and ${more} more`);
     return [head, ...shown].join("\n");
   }
+}
+
+function circleText(circle: number, others: number): string {
+  const text = circle === 1
+    ? "a task waits for itself"
+    : `${circle} tasks wait for each other`;
+  if (others === 0) return text;
+  return `${text}, and ${others} more ${
+    others === 1 ? "waits" : "wait"
+  } for them`;
 }
 
 /** Of so many tasks a report tells. */

@@ -1,12 +1,13 @@
 /**
  * The instrument: one function that is told what tasks and callbacks do. Where there
- * is none, whoever would tell it looks at one field and goes on.
+ * is none, whoever would tell it looks at one of the switches and goes on.
  */
 
 import type { AbstractEventLoop, Runnable } from "../events.ts";
 import { logger } from "../log.ts";
 import { origins } from "./origins.ts";
-import type { StepOwner } from "../_kernel/state.ts";
+import { setWatched } from "./switches.ts";
+import { type StepOwner, stepOwner } from "../_kernel/state.ts";
 import type { Stepper } from "../_kernel/step.ts";
 import type { Task } from "../tasks.ts";
 
@@ -84,8 +85,6 @@ export type Instrument = (event: InstrumentEvent) => void;
 
 class Instruments {
   hook: Instrument | null = null;
-  /** Whether there is a hook, or the running loop is in debug mode. */
-  active = false;
   /** Tasks whose step runs: more than one where an eager task starts in another. */
   #running: StepOwner[] = [];
   #started = new WeakSet<object>();
@@ -94,13 +93,13 @@ class Instruments {
   set(hook: Instrument | null): Instrument | null {
     const before = this.hook;
     this.hook = hook;
-    this.active = hook !== null || origins.on;
+    setWatched(hook !== null, origins.on);
     this.#running = [];
     return before;
   }
 
-  created(task: StepOwner, parent: StepOwner | null): void {
-    this.#tell("created", task, parent, null);
+  created(task: StepOwner): void {
+    this.#tell("created", task, stepOwner(), null);
   }
 
   /** A task goes on. */
@@ -115,7 +114,7 @@ class Instruments {
   /** The loop that runs is in debug mode, or is not. */
   setDebug(on: boolean): void {
     origins.on = on;
-    this.active = on || this.hook !== null;
+    setWatched(this.hook !== null, on);
   }
 
   /** A handle is about to run: maybe it moves a task on. */

@@ -15,7 +15,8 @@ export interface Closable {
   _loopClosed(): void;
 }
 
-const made = new WeakMap<object, Origin>();
+/** Where each was made, or what accepted it. */
+const made = new WeakMap<object, Origin | { readonly by: object }>();
 const open = new WeakMap<AbstractEventLoop, Set<Closable>>();
 
 /** Where the program is; of async code that waits for this, where it awaits. */
@@ -26,14 +27,28 @@ function here(): Origin {
   return task?._points?._origin ?? task?._origin ?? origin;
 }
 
-/** Something was made that has to be closed. */
-export function noteMade(thing: object, loop: AbstractEventLoop): void {
-  if (loop.getDebug()) made.set(thing, here());
+/**
+ * Something was made that has to be closed.
+ *
+ * @param thing What was made.
+ * @param loop Its loop.
+ * @param by The server that accepted it, if one did: no line of the program made it.
+ */
+export function noteMade(
+  thing: object,
+  loop: AbstractEventLoop,
+  by: object | null = null,
+): void {
+  if (loop.getDebug()) made.set(thing, by === null ? here() : { by });
 }
 
 /** ", created at file:line" as far as it is known. */
 export function madeAt(thing: object): string {
-  const where = createdAt(made.get(thing) ?? null);
+  const origin = made.get(thing) ?? null;
+  if (origin !== null && !(origin instanceof Origin)) {
+    return `, accepted by a server${madeAt(origin.by).slice(1)}`;
+  }
+  const where = createdAt(origin);
   return where === "" ? "" : `, ${where}`;
 }
 

@@ -61,17 +61,20 @@ class Origins {
     return true;
   }
 
-  /** The place that this is called from. */
+  /** The place that this is called from, or null where no stack may be taken. */
   take(kind: object | null): Origin | null {
-    if (!this.spend()) {
-      return kind === null ? null : this.#last.get(kind) ?? null;
-    }
+    if (!this.spend()) return null;
     const error = takeStack();
     // Kept for the time when there are no more.
     if (kind !== null && this.#left < MOST / 2) {
       this.#last.set(kind, new Origin(error, true));
     }
     return new Origin(error, false);
+  }
+
+  /** Where the last of a kind was made, for one of which that is not known. */
+  alike(kind: object | null): Origin | null {
+    return kind === null || !this.on ? null : this.#last.get(kind) ?? null;
   }
 
   /** Time has passed. */
@@ -96,6 +99,26 @@ function takeStack(): Error {
 
 /** What debug mode knows of this thread. */
 export const origins: Origins = new Origins();
+
+/** A loop, as far as it matters here. */
+interface Loop {
+  getDebug(): boolean;
+}
+
+/**
+ * Remembers where something was made if its loop is in debug mode. A call of its own:
+ * a constructor that does it itself is too long for compilers to inline.
+ */
+export function trace(
+  made: { _origin: Origin | null },
+  loop: Loop,
+  kind: object | null,
+): void {
+  if (!loop.getDebug()) return;
+  const origin = origins.take(kind);
+  // Nothing is written where nothing is known: a new field costs as much as a stack.
+  if (origin !== null) made._origin = origin;
+}
 
 /** Frames of an origin as the exception handler is given them. */
 export function framesOf(origin: Origin | null): readonly StackFrame[] | null {

@@ -57,11 +57,25 @@ interface Track {
   running: boolean;
 }
 
+/** A span before its times are made the trace's. */
+interface Span {
+  readonly name: string;
+  readonly cat: string;
+  readonly tid: number;
+  readonly from: number;
+  readonly to: number;
+}
+
 const PID = 1;
 
-/** Seconds to microseconds, to the nanosecond. */
-function micros(seconds: number): number {
-  return Math.round(seconds * 1e9) / 1e3;
+/**
+ * Nanoseconds to microseconds. A viewer makes whole nanoseconds of them again and
+ * drops what then juts out of the span around it, be it by one: so that multiplying
+ * and cutting off gives what was put in.
+ */
+function micros(nanos: number): number {
+  const value = nanos / 1e3;
+  return value * 1e3 < nanos ? value * (1 + Number.EPSILON) : value;
 }
 
 /**
@@ -85,11 +99,12 @@ export class Timeline {
   /** What records: give it to `run` or `setInstrument`. */
   readonly instrument: Instrument = (event) => this.#take(event);
   readonly #limit: number;
-  readonly #spans: TraceEvent[] = [];
+  readonly #spans: Span[] = [];
   readonly #tracks = new Map<object, Track>();
   #ended: Track[] = [];
   #tids = 0;
-  #start: number | null = null;
+  /** The loop's times of the first event and of the last. */
+  #start = Infinity;
   #last = 0;
   #dropped = 0;
 
@@ -115,14 +130,20 @@ export class Timeline {
    */
   toJSON(): Trace {
     const open = [...this.#tracks.values()];
-    const events: TraceEvent[] = [this.#named(0, "callbacks")];
+    const events: TraceEvent[] = [
+      named("process_name", 0, "asyncio"),
+      named("thread_name", 0, "callbacks"),
+    ];
     for (const track of [...this.#ended, ...open]) {
-      events.push(this.#named(track.tid, track.name), ...this.#life(track));
+      events.push(
+        named("thread_name", track.tid, track.name),
+        ...this.#life(track),
+      );
     }
     // The span of a life comes before what it holds, though it ended later.
-    events.push(...this.#spans);
+    for (const span of this.#spans) events.push(this.#event(span));
     for (const track of open) {
-      events.push(this.#part(track, this.#last));
+      events.push(this.#event(partOf(track, this.#last)));
     }
     return {
       traceEvents: events,
@@ -133,12 +154,13 @@ export class Timeline {
 
   #take(event: InstrumentEvent): void {
     const { kind, time } = event;
-    this.#start ??= time;
-    this.#last = Math.max(this.#last, time + event.duration);
+    const to = time + event.duration;
+    // A callback is told of when it has run, after what it did.
+    this.#start = Math.min(this.#start, time);
+    this.#last = Math.max(this.#last, to);
     if (kind === "handle") {
-      this.#keep(
-        this.#span("callback", 0, `${event.handle}`, time, this.#last),
-      );
+      const name = `${event.handle}`;
+      this.#keep({ name, cat: "callback", tid: 0, from: time, to });
       return;
     }
     const task = event.task!;
@@ -163,7 +185,7 @@ export class Timeline {
     // Told of a step twice: one of several awaits of the task ended in it.
     const running = kind === "started" || kind === "resumed";
     if (running && track.running) return;
-    this.#keep(this.#part(track, time));
+    this.#keep(partOf(track, time));
     track.since = time;
     track.running = running;
     track.doing = running ? "run" : waitName(event);
@@ -180,31 +202,26 @@ export class Timeline {
     return true;
   }
 
-  #keep(span: TraceEvent): void {
+  #keep(span: Span): void {
     if (!this.#full()) this.#spans.push(span);
   }
 
-  #span(
-    cat: string,
-    tid: number,
-    name: string,
-    from: number,
-    to: number,
-  ): TraceEvent {
-    const ts = micros(from - this.#start!);
-    const dur = micros(Math.max(to - from, 0));
+  #event({ name, cat, tid, from, to }: Span): TraceEvent {
+    // The ends are rounded, and not the length: spans that touch stay so.
+    const begin = this.#nanos(from);
+    const ts = micros(begin);
+    const dur = micros(Math.max(this.#nanos(to) - begin, 0));
     return { name, ph: "X", cat, ts, dur, pid: PID, tid };
   }
 
-  #part(track: Track, to: number): TraceEvent {
-    const cat = track.running ? "run" : "wait";
-    return this.#span(cat, track.tid, track.doing, track.since, to);
+  #nanos(seconds: number): number {
+    return Math.round((seconds - this.#start) * 1e9);
   }
 
   #life(track: Track): TraceEvent[] {
     const { tid, parent, created, name } = track;
     const to = track.finished ?? this.#last;
-    const life = this.#span("task", tid, name, created, to);
+    const life = this.#event({ name, cat: "task", tid, from: created, to });
     if (parent === null) return [life];
     const ts = life.ts!;
     const arrow = { name: "makes", cat: "task", pid: PID, id: tid, ts };
@@ -214,10 +231,16 @@ export class Timeline {
       { ...arrow, ph: "f", bp: "e", tid },
     ];
   }
+}
 
-  #named(tid: number, name: string): TraceEvent {
-    return { name: "thread_name", ph: "M", pid: PID, tid, args: { name } };
-  }
+/** The step or the wait that a task is in, up to a time. */
+function partOf(track: Track, to: number): Span {
+  const cat = track.running ? "run" : "wait";
+  return { name: track.doing, cat, tid: track.tid, from: track.since, to };
+}
+
+function named(what: string, tid: number, name: string): TraceEvent {
+  return { name: what, ph: "M", pid: PID, tid, args: { name } };
 }
 
 function waitName({ awaiting }: InstrumentEvent): string {

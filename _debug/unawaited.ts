@@ -5,12 +5,13 @@
 
 import type { AbstractEventLoop } from "../events.ts";
 import { warn } from "../log.ts";
-import { createdAt, type Origin } from "./origins.ts";
+import { createdAt, type Origin, origins } from "./origins.ts";
 
 /** A coroutine, as far as it matters here. */
 interface Watchable {
   readonly name: string;
-  readonly _origin: Origin | null;
+  readonly _function: object;
+  _origin: Origin | null;
   _watched: Unawaited | null;
   _isFresh(): boolean;
 }
@@ -23,7 +24,7 @@ export class Unawaited {
 
   constructor(coro: Watchable, all: Set<Unawaited>) {
     this.#name = coro.name;
-    this.#origin = coro._origin;
+    this.#origin = coro._origin ?? origins.alike(coro._function);
     this.#all = all;
     all.add(this);
     registry.register(coro, this, this);
@@ -53,8 +54,11 @@ let fresh: Watchable[] = [];
 
 const watched = new WeakMap<AbstractEventLoop, Set<Unawaited>>();
 
-/** A coroutine was made. */
-export function noteCoroutine(coro: Watchable): void {
+/** A coroutine was made of a function. */
+export function noteCoroutine(coro: Watchable, fn: object): void {
+  if (!origins.on) return;
+  const origin = origins.take(fn);
+  if (origin !== null) coro._origin = origin;
   fresh.push(coro);
 }
 

@@ -24,9 +24,9 @@ import { instruments } from "../_debug/instruments.ts";
 import { logger } from "../log.ts";
 import { origins } from "../_debug/origins.ts";
 import { ReadyQueue, TimerHeap } from "./ready.ts";
-import { placeOf } from "../_debug/stack.ts";
+import { SlowWatch } from "../_debug/slow.ts";
 import { state, type StepOwner } from "./state.ts";
-import { AwaitPoint } from "./step.ts";
+import { hooked, watched } from "../_debug/switches.ts";
 import { sweepCoroutines } from "../_debug/unawaited.ts";
 
 /** Seconds of work after which the host's I/O and timers get their turn. */
@@ -88,11 +88,7 @@ export class LoopDriver {
   #timerAt = Infinity;
   #release: () => void = () => {};
   #settle: ((failed: boolean, error: unknown) => void) | null = null;
-  /** Debug mode: what opened the step that is open, and when. */
-  #slow: Runnable | null = null;
-  #slowSince = 0;
-  /** When the clock was last looked at, or -1 if that is no longer now. */
-  #lastLook = -1;
+  readonly #slow: SlowWatch;
   #idleWatch: IdleWatch | null = null;
   /** Debug mode: what is being run. */
   current: Runnable | null = null;
@@ -109,6 +105,7 @@ export class LoopDriver {
     this.#loop = loop;
     this.#platform = platform;
     this.#instruments = instruments;
+    this.#slow = new SlowWatch(loop, () => platform.clock.now());
     this.ready = instruments?.ready ?? new ReadyQueue();
     this.timers = instruments?.timers ?? new TimerHeap();
   }
@@ -182,10 +179,9 @@ export class LoopDriver {
   closeStep(owner: StepOwner): void {
     if ((owner as Marked)._stepMark !== this.#mark) return;
     (owner as Marked)._stepMark = -1;
-    if (instruments.hook !== null) instruments.closed(owner);
+    if (hooked) instruments.closed(owner);
     if (--this.#open > 0) return;
-    if (this.#slow !== null) this.#reportSlow(this.#slow, this.#slowSince);
-    this.#slow = null;
+    if (watched) this.#slow.ended();
     if (!this.#idle) this.#wake();
   }
 
@@ -204,7 +200,7 @@ export class LoopDriver {
 
   #hopped(): void {
     this.#hopPending = false;
-    this.#lastLook = -1;
+    if (watched) this.#slow.pause();
     if (this.#sliceOver) return;
     this.#drive();
   }
@@ -223,9 +219,8 @@ export class LoopDriver {
       if (this.#open > 0) {
         this.#open = 0;
         this.#mark++;
-        // It waited for something foreign: the time is not the step's.
-        this.#slow = null;
-        if (instruments.hook !== null) instruments.gaveUp();
+        this.#slow.gaveUp();
+        if (hooked) instruments.gaveUp();
       }
       // Not driven from here: V8 records a stack for whatever is thrown outside of
       // microtasks.
@@ -235,7 +230,7 @@ export class LoopDriver {
 
   #newSlice(): void {
     this.#sliceOver = false;
-    this.#lastLook = -1;
+    this.#slow.newSlice();
     this.#sinceCheck = 0;
     // The end is set by the first look at the clock.
     this.#sliceEnd = 0;
@@ -265,13 +260,14 @@ export class LoopDriver {
           }
           if (++this.#sinceCheck >= SLICE_CHECK && this.#sliceDone()) {
             this.#sliceOver = true;
+            this.#slow.pause();
             this.#askPulse();
             return;
           }
           this.#todo--;
           const next = ready.shift();
           try {
-            if (instruments.active) this.#runWatched(next);
+            if (watched) this.#runWatched(next);
             else next._run();
           } catch (error) {
             if (isExit(error)) throw error;
@@ -337,7 +333,10 @@ export class LoopDriver {
     this.#idle = true;
     this.#newSlice();
     this.#instruments?.idle();
-    if (origins.on && this.timers.length === 0) this.#watchIdle();
+    // A test's loop looks by itself, and at once.
+    if (
+      origins.on && this.timers.length === 0 && this.#instruments === null
+    ) this.#watchIdle();
   }
 
   #sleepUntil(when: number, now: number): void {
@@ -373,36 +372,16 @@ export class LoopDriver {
   #runWatched(next: Runnable): void {
     // Once per iteration: what it left is looked at all at once.
     if (origins.on && this.#todo === 0) sweepCoroutines(this.#loop);
-    const began = this.#lastLook >= 0
-      ? this.#lastLook
-      : this.#platform.clock.now();
+    const began = this.#slow.begin();
     this.current = next;
-    if (instruments.hook !== null) instruments.begins(next);
+    if (hooked) instruments.begins(next);
     try {
       next._run();
     } finally {
       this.current = null;
     }
-    if (instruments.hook !== null) instruments.ran(next, this.#loop, began);
-    if (!origins.on) return;
-    if (this.#open > 0) {
-      // The async code that it resumed is yet to run: timed until it waits.
-      this.#slow = next;
-      this.#slowSince = began;
-    } else this.#reportSlow(next, began);
-  }
-
-  #reportSlow(what: Runnable, since: number): void {
-    const now = this.#platform.clock.now();
-    this.#lastLook = now;
-    origins.refill(now);
-    const took = now - since;
-    if (took < this.#loop.slowCallbackDuration) return;
-    const text = what instanceof AwaitPoint ? what._owner : what;
-    logger.warning(
-      `Executing ${text}${placeOf(what)} took ${took.toFixed(3)} seconds`,
-    );
-    this.#lastLook = -1;
+    if (hooked) instruments.ran(next, this.#loop, began);
+    if (origins.on) this.#slow.ran(next, began, this.#open > 0);
   }
 
   #end(failed: boolean, error: unknown): void {
@@ -417,7 +396,7 @@ export class LoopDriver {
     this.#open = 0;
     this.#mark++;
     this.#todo = 0;
-    this.#slow = null;
+    this.#slow.stop();
     this.#idleWatch?.stop();
     this.#forgetTimer();
     this.#release();

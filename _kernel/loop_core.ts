@@ -28,11 +28,14 @@ import { isFuture } from "../base_futures.ts";
 import { reportLost } from "./lost.ts";
 import { instruments } from "../_debug/instruments.ts";
 import { closeOpen } from "../_debug/made.ts";
+import { checkPlace } from "../_debug/place.ts";
+import { noteTraced } from "../_debug/switches.ts";
+import { trace } from "../_debug/origins.ts";
 import { reportUnawaited } from "../_debug/unawaited.ts";
 import { type Instruments, LoopDriver } from "./driver.ts";
 import { logReport, report } from "./loop_reports.ts";
 import { ensureFuture, Task } from "../tasks.ts";
-import type { StepOwner } from "./state.ts";
+import { state, type StepOwner } from "./state.ts";
 
 /** Options of a loop. */
 export interface LoopOptions {
@@ -65,6 +68,8 @@ export class LoopCore extends AbstractEventLoop {
   readonly #noOptions = { loop: this };
   #closed = false;
   #debug: boolean;
+  /** It is closed or in debug mode: who gives it work is looked at. */
+  #careful: boolean;
   #taskFactory: TaskFactory | null = null;
   #exceptionHandler: ExceptionHandler | null = null;
 
@@ -82,6 +87,8 @@ export class LoopCore extends AbstractEventLoop {
       options?.instruments ?? null,
     );
     this.#debug = debugFromEnvironment(this._platform);
+    this.#careful = this.#debug;
+    if (this.#debug) noteTraced();
   }
 
   /** Shows its state. */
@@ -175,6 +182,7 @@ export class LoopCore extends AbstractEventLoop {
     }
     if (this.#closed) return;
     this.#closed = true;
+    this.#careful = true;
     this.#driver.clear();
     this._dropExecutor();
     reportLost(this);
@@ -214,9 +222,10 @@ export class LoopCore extends AbstractEventLoop {
     callback: Callback<A>,
     ...args: A
   ): Handle {
-    this._checkClosed();
+    if (this.#careful) this.#look();
     checkCallback(callback, "callSoon");
     const handle = new Handle(callback as Callback, args, this);
+    if (this.#careful) trace(handle, this, callback);
     this.#driver.push(handle);
     return handle;
   }
@@ -229,6 +238,7 @@ export class LoopCore extends AbstractEventLoop {
     this._checkClosed();
     checkCallback(callback, "callSoonThreadsafe");
     const handle = new Handle(callback as Callback, args, this);
+    if (this.#careful) trace(handle, this, callback);
     this.#driver.push(handle);
     return handle;
   }
@@ -269,13 +279,20 @@ export class LoopCore extends AbstractEventLoop {
     return this.#schedule(when, callback as Callback, args);
   }
 
+  /** It is given work. */
+  #look(): void {
+    this._checkClosed();
+    if (state.loop !== this) checkPlace(this);
+  }
+
   #schedule(
     when: number,
     callback: Callback,
     args: readonly unknown[],
   ): TimerHandle {
-    this._checkClosed();
+    if (this.#careful) this.#look();
     const timer = new TimerHandle(when, callback, args, this);
+    if (this.#careful) trace(timer, this, callback);
     this.#driver.schedule(timer);
     return timer;
   }
@@ -287,13 +304,13 @@ export class LoopCore extends AbstractEventLoop {
 
   /** @internal */
   override _push(runnable: Runnable): void {
-    if (this.#closed) throw new RuntimeError("Event loop is closed");
+    if (this.#careful) this.#look();
     this.#driver.push(runnable);
   }
 
   /** @internal */
   override _addTimer(timer: TimerHandle): void {
-    this._checkClosed();
+    if (this.#careful) this.#look();
     this.#driver.schedule(timer);
   }
 
@@ -400,6 +417,8 @@ export class LoopCore extends AbstractEventLoop {
   /** Turns debug mode on or off. */
   override setDebug(enabled: boolean): void {
     this.#debug = enabled;
+    if (enabled) noteTraced();
+    this.#careful = enabled || this.#closed;
     if (this.isRunning()) this.#useDebug(enabled);
   }
 }

@@ -16,6 +16,7 @@ import type { Context } from "../contextvars.ts";
 import { CancelledError, RuntimeError } from "../exceptions.ts";
 import { shortRepr } from "../format_helpers.ts";
 import { type Origin, origins } from "../_debug/origins.ts";
+import { traced } from "../_debug/switches.ts";
 import type { AbstractEventLoop, Runnable } from "../events.ts";
 import type { Future } from "../futures.ts";
 import { state, type StepOwner, taskStore } from "./state.ts";
@@ -484,6 +485,16 @@ export class AwaitPoint<T> extends Reaction<T, unknown> implements Stepper {
 
 Object.assign(AwaitPoint.prototype, { _thrown: NONE, _origin: null });
 
+/** Remembers in debug mode where something is awaited. */
+function markAwait(point: AwaitPoint<never>, origin: Origin | null): void {
+  if (!origins.on) return;
+  // A coroutine was made where it is awaited, as a rule, and knows more: not every
+  // runtime shows who awaits.
+  const known = origin ??
+    (point._iter as { _origin?: Origin | null })._origin ?? origins.take(null);
+  if (known !== null) point._origin = known;
+}
+
 /** Waits inside the current task's async code, for `then`. */
 export function awaitInTask<T>(
   owner: StepTask,
@@ -493,12 +504,7 @@ export function awaitInTask<T>(
   origin: Origin | null = null,
 ): Reaction<T, unknown> {
   const point = new AwaitPoint<T>(owner, iter, onFulfilled, onRejected);
-  if (origins.on) {
-    // A coroutine was made where it is awaited, as a rule, and knows more: not every
-    // runtime shows who awaits.
-    point._origin = origin ??
-      (iter as { _origin?: Origin | null })._origin ?? origins.take(null);
-  }
+  if (traced) markAwait(point, origin);
   // A foreign promise may resume a task while its loop stands still: what it awaits
   // then is begun by the loop's next run.
   if (owner._loop.isRunning()) advance(point, NONE);

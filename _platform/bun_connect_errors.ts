@@ -1,4 +1,4 @@
-/** What Bun's "connection refused" was: it says so of most failures to connect. */
+/** What Bun's errors were: it says "connection refused" of most, or gives no code. */
 
 import { builtin } from "./host.ts";
 import { codeOf } from "./socket_errors.ts";
@@ -17,6 +17,8 @@ interface DatagramModule {
 
 interface FileSystem {
   statSync(path: string): unknown;
+  openSync(path: string, flags: string): number;
+  closeSync(fd: number): void;
 }
 
 interface NetModule {
@@ -64,6 +66,35 @@ export function refinedCode(error: unknown, to: TcpTarget): Promise<string> {
   });
 }
 
+/** What says that no file descriptor is left; empty while there are some. */
+function exhaustion(): string {
+  const fs = builtin<FileSystem>("node:fs")!;
+  try {
+    fs.closeSync(fs.openSync("/dev/null", "r"));
+  } catch (failure) {
+    const code = codeOf(failure);
+    if (code === "EMFILE" || code === "ENFILE") return code;
+  }
+  return "";
+}
+
+/**
+ * What Bun's "failed to listen" was, which has no code of its own where a name is
+ * not known or no file descriptor is left.
+ *
+ * @param error What Bun said.
+ * @param host Where to listen; undefined for a path.
+ * @returns The code that the error should have.
+ */
+export function refinedListenCode(
+  error: unknown,
+  host: string | undefined,
+): string {
+  const code = codeOf(error) || exhaustion();
+  if (code !== "" || host === undefined) return code;
+  return builtin<NetModule>("node:net")!.isIP(host) === 0 ? "ENOTFOUND" : code;
+}
+
 /**
  * As {@linkcode refinedCode}, of a Unix socket's path.
  *
@@ -73,7 +104,9 @@ export function refinedCode(error: unknown, to: TcpTarget): Promise<string> {
  */
 export function refinedPathCode(error: unknown, path: string): string {
   const code = codeOf(error);
-  if (code !== "ECONNREFUSED" || path.startsWith("\0")) return code;
+  if (code !== "ECONNREFUSED") return code;
+  const exhausted = exhaustion();
+  if (exhausted !== "" || path.startsWith("\0")) return exhausted || code;
   try {
     builtin<FileSystem>("node:fs")!.statSync(path);
     return code;

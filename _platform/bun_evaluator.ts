@@ -41,15 +41,36 @@ interface BuildMessage {
 /** What the parser says where more would help. */
 const MORE = /end of file|to terminate multi-line comment/;
 
-function problemOf(error: unknown, code: string): Compiled {
+function problemOf(error: unknown, code: string, input: string): Compiled {
   const { errors } = error as BuildMessage;
   const { message, position } = errors?.[0] ?? error as BuildMessage;
   const text = String(message ?? error);
   const isTemplate = /^Unterminated (string|template)/.test(text) &&
     code[position?.offset ?? -1] === "`";
   if (MORE.test(text) || isTemplate) return { kind: "incomplete" };
-  const at = position ? ` (line ${position.line}:${position.column})` : "";
-  return { kind: "wrong", problem: `${text}${at}` };
+  if (!position) return { kind: "wrong", problem: text };
+  const { line, column } = position;
+  const shift = line === 1 ? code.length - input.length : 0;
+  return { kind: "wrong", problem: `${text} (line ${line}:${column - shift})` };
+}
+
+/** What stands before the value in what the transpiler makes. */
+const VALUE = "  return {\n    __proto__: null,\n    value: ";
+
+/**
+ * Whether the last statement of an input declares something. To the transpiler what it
+ * declares is the input's value; V8 and Python have none.
+ */
+function isDeclaration(script: string): boolean {
+  const names = /^(?:var [^;]+;\n)+/.exec(script)?.[0]?.match(/[\w$]+/g);
+  const at = script.lastIndexOf(VALUE);
+  if (!names || at < 0) return false;
+  const value = script.slice(at + VALUE.length);
+  // Several at once: `[a, b] = …`.
+  if (/^(?:\{[^={}]*\}|\[[^=[\]]*\]) = /.test(value)) return true;
+  // An enum is made by a function that is called.
+  const [, name] = /^(?:\(\()?([\w$]+)(?: = |\) => )/.exec(value) ?? [];
+  return name !== undefined && names.includes(name);
 }
 
 /**
@@ -68,11 +89,13 @@ export function bunEvaluator(): Evaluator {
   const { cwd } = host.process as unknown as { cwd(): string };
   const resolve = (name: string) => bun.resolveSync(name, cwd());
   return {
-    compile(code) {
+    compile(input) {
+      // What begins with a brace it takes for an object, even where that is wrong.
+      const code = input.replace(/^\s*(?=\{)/, (space) => `${space};`);
       try {
         return { kind: "ready", script: transpiler.transformSync(code) };
       } catch (error) {
-        return problemOf(error, code);
+        return problemOf(error, code, input);
       }
     },
     async run(script) {
@@ -82,7 +105,8 @@ export function bunEvaluator(): Evaluator {
       });
       // A loop that never awaits hears no signal otherwise.
       const result = await compiled.runInThisContext({ breakOnSigint: true });
-      return { value: (result as Value | null | undefined)?.value };
+      const { value } = (result ?? {}) as Partial<Value>;
+      return { value: isDeclaration(script) ? undefined : value };
     },
     // Its declarations become properties of the global object.
     declared: () => Promise.resolve([]),

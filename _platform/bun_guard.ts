@@ -102,8 +102,12 @@ function compile(): GuardSymbols | null {
   } catch {
     return null;
   } finally {
-    if (folder !== undefined) {
-      fs.rmSync(folder, { recursive: true, force: true });
+    try {
+      if (folder !== undefined) {
+        fs.rmSync(folder, { recursive: true, force: true });
+      }
+    } catch {
+      // Out of file descriptors: a temporary folder stays, and the program lives on.
     }
   }
 }

@@ -44,6 +44,9 @@ function streamOf(stream: ChildStream): string | number {
   return stream === "null" ? "ignore" : stream;
 }
 
+/** The first of the signals without names. */
+const REALTIME = 32;
+
 class BunProcess implements Child {
   readonly pid: number;
   readonly stdin: WritePipe | null;
@@ -85,13 +88,24 @@ class BunProcess implements Child {
 
   kill(signal: number): void {
     try {
-      this.#child.kill(signal);
+      if (signal < REALTIME) this.#child.kill(signal);
+      else this.#killRealtime(signal);
     } catch (error) {
       throw systemError(
         `Cannot send the signal ${signal} to ${this.#file}`,
         error,
       );
     }
+  }
+
+  /** Bun's own method refuses them; an id is not used again before its end is known. */
+  #killRealtime(signal: number): void {
+    const { exitCode, signalCode, pid } = this.#child;
+    if (exitCode !== null || signalCode !== null) return;
+    const { kill } = host.process as unknown as {
+      kill(pid: number, signal: number): void;
+    };
+    kill(pid, signal);
   }
 
   ref(): void {

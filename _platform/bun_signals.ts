@@ -1,7 +1,14 @@
 /** Signals on Bun. */
 
 import { type CompiledGuard, installGuard, isCompiled } from "./bun_guard.ts";
-import { builtin, host } from "./host.ts";
+import { host } from "./host.ts";
+import {
+  endBy,
+  isHandled,
+  isWrapped,
+  ownProcess,
+  raiseDefault,
+} from "./process_signals.ts";
 import { signalNumbers } from "./signal_numbers.ts";
 import {
   isIgnored,
@@ -13,28 +20,12 @@ import {
 import {
   type Ending,
   type InterruptWatch,
-  isDoubler,
   PressFilter,
-  signalExitCode,
   type Signals,
 } from "./signals.ts";
 
 // Taken once: fake timers that a test installs later must not reach in here.
 const { setTimeout, clearTimeout } = globalThis;
-
-/** `process`, as far as this file uses it. */
-interface BunProcess {
-  readonly pid: number;
-  readonly platform: string;
-  readonly arch: string;
-  readonly env: Record<string, string | undefined>;
-  on(name: string, handler: (...args: never[]) => void): void;
-  off(name: string, handler: (...args: never[]) => void): void;
-  listenerCount(name: string): number;
-  removeAllListeners(name: string): void;
-  kill(pid: number, signal: string): void;
-  exit(code: number): never;
-}
 
 interface Ffi {
   dlopen(
@@ -49,8 +40,6 @@ interface Ffi {
   ptr(bytes: Uint8Array): unknown;
 }
 
-const process = (): BunProcess => host.process as unknown as BunProcess;
-
 /** Signals that Bun takes a listener for and never calls it. */
 const UNHEARD: ReadonlySet<string> = new Set(["SIGPWR", "SIGSTKFLT"]);
 
@@ -60,7 +49,7 @@ const RELIEF_DELAY_MS = 100;
 function openLibrary(): SignalLibrary | undefined {
   const ffi = (host.Bun as unknown as { FFI?: Partial<Ffi> }).FFI;
   const { dlopen, ptr } = ffi ?? {};
-  const { platform, arch } = process();
+  const { platform, arch } = ownProcess();
   if (!dlopen || !ptr || !knowsLayout(platform, arch)) return undefined;
   for (const name of LIBC) {
     try {
@@ -83,17 +72,6 @@ function openLibrary(): SignalLibrary | undefined {
   return undefined;
 }
 
-function isHandled(name: string): boolean {
-  return process().listenerCount(name) > 0;
-}
-
-function wrapped(): boolean {
-  // The environment first: loading node:tty takes milliseconds.
-  if (!isDoubler(process().env["npm_config_user_agent"])) return false;
-  const tty = builtin<{ isatty(fd: number): boolean }>("node:tty");
-  return [0, 1, 2].some((fd) => tty?.isatty(fd) ?? false);
-}
-
 /**
  * Ctrl-C for one run. At first the kernel guards it, which costs next to nothing
  * but takes a doubled Ctrl-C for two; a run that lasts gets the compiled handler,
@@ -108,12 +86,12 @@ class BunInterrupts implements InterruptWatch {
   #timer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(handler: () => void, library: SignalLibrary | undefined) {
-    this.#filter = new PressFilter(handler, wrapped);
+    this.#filter = new PressFilter(handler, isWrapped);
     this.#library = library;
-    process().on("SIGINT", this.#press);
+    ownProcess().on("SIGINT", this.#press);
     if (library === undefined) return;
     // Where each press comes doubled, only the compiled handler will do.
-    if (isCompiled() || wrapped()) this.#guard = installGuard();
+    if (isCompiled() || isWrapped()) this.#guard = installGuard();
     if (this.#guard !== null) return;
     this.#oneShot = OneShotAction.of(library);
     this.#oneShot?.arm();
@@ -140,7 +118,7 @@ class BunInterrupts implements InterruptWatch {
     this.#oneShot = undefined;
     this.#guard?.remove();
     this.#guard = null;
-    process().off("SIGINT", this.#press);
+    ownProcess().off("SIGINT", this.#press);
     this.#library?.close();
   }
 }
@@ -155,28 +133,16 @@ function watchInterrupts(handler: () => void): InterruptWatch | null {
   return new BunInterrupts(handler, library);
 }
 
-function raiseDefault(name: string): void {
-  process().removeAllListeners(name);
-  process().kill(process().pid, name);
-  // Left alive, it is ignored: the exit code says it instead.
-  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 200);
-  process().exit(signalExitCode(name));
-}
-
 let ending: ((error: unknown) => Ending | undefined) | undefined;
 
 function endIfWanted(error: unknown): void {
   const end = ending?.(error);
-  if (end === undefined) return;
-  const fs = builtin<{ writeSync(fd: number, text: string): void }>("node:fs");
-  if (end.notice) fs?.writeSync(2, end.notice);
-  if (end.signal !== undefined) raiseDefault(end.signal);
-  process().exit(end.code ?? 1);
+  if (end !== undefined) endBy(end);
 }
 
 /** Thrown out of a module or a callback; who listens for these, handles them. */
 function onException(error: unknown): void {
-  if (process().listenerCount("uncaughtException") === 0) endIfWanted(error);
+  if (ownProcess().listenerCount("uncaughtException") === 0) endIfWanted(error);
 }
 
 let rejectionWatched = false;
@@ -191,15 +157,15 @@ function watchRejections(): void {
   rejectionWatched = true;
   const stop = () => {
     rejectionWatched = false;
-    process().off("unhandledRejection", onRejection);
+    ownProcess().off("unhandledRejection", onRejection);
   };
   const onRejection = (error: unknown) => {
-    if (process().listenerCount("unhandledRejection") > 1) return;
+    if (ownProcess().listenerCount("unhandledRejection") > 1) return;
     endIfWanted(error);
     stop();
     Promise.reject(error);
   };
-  process().on("unhandledRejection", onRejection);
+  ownProcess().on("unhandledRejection", onRejection);
   host.setImmediate?.(stop);
 }
 
@@ -207,7 +173,7 @@ function add(name: string, handler: () => void): void {
   if (UNHEARD.has(name) || name.startsWith("SIGRT")) {
     throw new TypeError(`Bun does not listen to ${name}`);
   }
-  process().on(name, handler);
+  ownProcess().on(name, handler);
 }
 
 /** Signals of this Bun process. */
@@ -215,13 +181,13 @@ export function bunSignals(os: string): Signals {
   return {
     numbers: signalNumbers(os),
     add,
-    remove: (name, handler) => process().off(name, handler),
+    remove: (name, handler) => ownProcess().off(name, handler),
     isHandled,
     watchInterrupts,
     endOnUncaught(answer) {
       if (!host.Bun!.isMainThread) return;
       if (ending === undefined) {
-        process().on("uncaughtExceptionMonitor", onException);
+        ownProcess().on("uncaughtExceptionMonitor", onException);
       }
       ending = answer;
       watchRejections();

@@ -8,7 +8,12 @@ import {
   ipAddress,
   showPath,
 } from "./addresses.ts";
-import { refinedCode, refinedPathCode } from "./bun_connect_errors.ts";
+import { connectByNode } from "./bun_connect.ts";
+import {
+  refinedCode,
+  refinedListenCode,
+  refinedPathCode,
+} from "./bun_connect_errors.ts";
 import { type BunSocket, BunStream } from "./bun_stream.ts";
 import { host } from "./host.ts";
 import { checkSocketFd, removeSocketFile, SocketFile } from "./socket_files.ts";
@@ -76,7 +81,7 @@ const HANDLERS = {
   },
 };
 
-/** A connection that is being made. Bun cannot stop one: it is dropped. */
+/** A connection that is being made by Bun, which cannot stop it: it is dropped. */
 class Attempt {
   readonly #path: string;
   readonly #resolve: (socket: StreamSocket) => void;
@@ -202,14 +207,16 @@ export function bunSockets(): StreamSockets {
     const action = `Cannot connect to ${place}`;
     if (unix) checkPath(to.path, action);
     else checkPort(to.port, action);
-    const options = unix ? { unix: to.path } : {
-      hostname: to.host,
-      port: to.port,
-      ...to.localAddress !== undefined && { localAddress: to.localAddress },
-      ...to.localPort !== undefined && { localPort: to.localPort },
-    };
     try {
-      return await start(options, unix ? to.path : "", signal);
+      if (unix) return await start({ unix: to.path }, to.path, signal);
+      const { host, port, localAddress, localPort } = to;
+      const options = {
+        port,
+        ...localAddress !== undefined && { localAddress },
+        ...localPort !== undefined && { localPort },
+      };
+      const made = connectByNode({ ...options, host }, HANDLERS, signal);
+      return await (made ?? start({ ...options, hostname: host }, "", signal));
     } catch (error) {
       signal?.throwIfAborted();
       const code = unix
@@ -244,8 +251,8 @@ export function bunSockets(): StreamSockets {
         unix && (at.keepPath ?? false),
       );
     } catch (error) {
-      // Bun gives no code alone when it cannot resolve the name.
-      throw systemError(action, error, codeOf(error) || "ENOTFOUND");
+      const code = refinedListenCode(error, unix ? undefined : at.host);
+      throw systemError(action, error, code);
     }
   }
 

@@ -73,21 +73,18 @@ export class BunStream implements StreamSocket {
 
   attach(events: StreamEvents): void {
     this.#events = events;
+    // A connection may be reset before anybody has it.
+    if (this.#gone) this.#settle();
   }
 
   write(data: Uint8Array): number {
     if (this.#state !== OPEN || this.#shut || data.length === 0) return 0;
-    if (this.#gone) {
-      // What is held cannot hold back the news that writing failed.
-      this.#held = null;
-      this.#settle();
-      return 0;
-    }
-    const count = this.#socket.write(data);
+    const count = this.#gone ? -1 : this.#socket.write(data);
     if (count >= 0) return count;
-    // A paused socket is told nothing else of a peer that is gone.
+    // A paused socket is told nothing else of a peer that is gone, and what is held
+    // cannot hold back the news that writing failed.
     this.#held = null;
-    this.#error = ownError(this.#action(), "EPIPE");
+    this.#error ??= ownError(this.#action(), "EPIPE");
     this.#settle();
     return 0;
   }
@@ -163,7 +160,9 @@ export class BunStream implements StreamSocket {
       if (error === undefined || error === null) {
         // Both sides have finished, for which Bun leaves "end" out.
         this.#ended = true;
-        return this.#tellEof();
+        this.#tellEof();
+        // Who waits for room is told by the next write that there is none.
+        return this.onDrain();
       }
       this.#error = systemError(this.#action(), error);
     }
@@ -196,12 +195,12 @@ export class BunStream implements StreamSocket {
 
   /** Tells the end, once it is sure and what was held has been told. */
   #settle(): void {
-    if (this.#told || this.#held !== null) return;
+    if (this.#told || this.#held !== null || this.#events === null) return;
     if (this.#state === OPEN && this.#error === null) return;
     this.#told = true;
     this.#state = CLOSED;
     if (!this.#gone) this.#socket.close();
-    queueMicrotask(() => this.#events?.onClose(this.#error));
+    queueMicrotask(() => this.#events!.onClose(this.#error));
   }
 
   setNoDelay(on: boolean): void {

@@ -1,20 +1,14 @@
 /** Workers on Bun. */
 
-import { RuntimeError } from "../exceptions.ts";
 import { builtin, host } from "./host.ts";
 import {
   commonWorkers,
   type HostWorker,
   type HostWorkerEvents,
+  loadUnlessWaiting,
   type Workers,
   type WorkerThreadsModule,
 } from "./workers.ts";
-
-// Taken once: fake timers that a test installs later must not reach in here.
-const { setTimeout, clearTimeout } = globalThis;
-
-/** How long, in milliseconds, a program that has been loaded may take to load. */
-const WAITING_MS = 200;
 
 /** What Bun's workers have besides. */
 interface BunWorkerLike extends Worker {
@@ -64,46 +58,14 @@ class BunWorker implements HostWorker {
   }
 }
 
-/**
- * Loads a module, but not the main program while that awaits at its top level: Bun
- * would wait for its end, which may wait for this.
- */
-async function loadUnlessWaiting(
-  url: string,
-  load: Workers["load"],
-): Promise<Readonly<Record<string, unknown>>> {
-  const { main } = host.Bun as unknown as { readonly main: string };
-  const loading = load(url);
-  if (decodeURIComponent(new URL(url).pathname) !== main) return await loading;
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const waiting = new Promise<never>((_, reject) => {
-    timer = setTimeout(
-      () =>
-        reject(
-          new RuntimeError(
-            `Cannot look up what ${url} exports while it awaits at its top ` +
-              "level: have it name the function, with " +
-              "moduleFunction(import.meta.url, fn), or put that in a module of " +
-              "its own",
-          ),
-        ),
-      WAITING_MS,
-    );
-  });
-  try {
-    return await Promise.race([loading, waiting]);
-  } finally {
-    clearTimeout(timer);
-  }
-}
-
 /** Workers of this Bun process. */
 export function bunWorkers(): Workers {
   const threads = builtin<WorkerThreadsModule>("node:worker_threads")!;
   const common = commonWorkers(threads);
+  const { main } = host.Bun as unknown as { readonly main: string };
   return {
     ...common,
-    load: (url) => loadUnlessWaiting(url, common.load),
+    load: (url) => loadUnlessWaiting(url, main, common.load),
     stopsRunningCode: true,
     refusal: () => null,
     start: (url, name, events) => new BunWorker(url, name, events),

@@ -5,10 +5,11 @@
  * a read that waits when it is closed ends with the next bytes only.
  */
 
-import { endWait } from "./fifos.ts";
+import { endWait, isFifo, openFifo, withOther } from "./fifos.ts";
 import { host } from "./host.ts";
 import {
   canBeWaitedFor,
+  closeFd,
   FdSink,
   FdSource,
   NodeSink,
@@ -39,12 +40,32 @@ interface DenoFiles {
   readonly stdout: HostFile;
   readonly stderr: HostFile;
   open(path: string, options: object): Promise<HostFile>;
+  readonly permissions: {
+    querySync(
+      asked: { readonly name: string; readonly path: string },
+    ): { readonly state: string };
+  };
 }
 
 /** The longest pause in milliseconds between two attempts to end a wait. */
 const RETRY_MAX = 100;
 // Taken once: a test that installs fake timers must not keep them.
 const { setTimeout, clearTimeout } = globalThis;
+
+/** A file of which something was read already. */
+function startingWith(first: Uint8Array, file: HostFile): HostFile {
+  let rest: Uint8Array | null = first;
+  return {
+    read(buffer) {
+      if (rest === null) return file.read!(buffer);
+      const count = Math.min(rest.length, buffer.length);
+      buffer.set(rest.subarray(0, count));
+      rest = count < rest.length ? rest.subarray(count) : null;
+      return Promise.resolve(count);
+    },
+    close: () => file.close(),
+  };
+}
 
 /** What closing a standard stream does. */
 const keep = { close(): void {} };
@@ -61,6 +82,10 @@ export function denoPipes(): Pipes {
     if ("file" in what) return what.file;
     if (!("path" in what)) return null;
     const { path } = what;
+    if (mayOpenBothEnds(path) && isFifo(path)) {
+      return await openEnd(path, writes, signal);
+    }
+    // It may be a FIFO nevertheless, of which only this end may be opened.
     let timer: ReturnType<typeof setTimeout> | undefined;
     // Again and again: the thread may not have come to wait yet.
     const giveUp = (again: number) => {
@@ -81,6 +106,40 @@ export function denoPipes(): Pipes {
       signal?.removeEventListener("abort", aborted);
       clearTimeout(timer);
     }
+  }
+
+  function mayOpenBothEnds(path: string): boolean {
+    const { permissions } = deno;
+    return permissions.querySync({ name: "read", path }).state === "granted" &&
+      permissions.querySync({ name: "write", path }).state === "granted";
+  }
+
+  /**
+   * Opens a FIFO as a file of Deno's once its other end is open. Deno's own call
+   * would wait in a thread, which only opening the other end for a moment ends:
+   * everybody who waits for that would be let through.
+   */
+  async function openEnd(
+    path: string,
+    writes: boolean,
+    signal: AbortSignal | undefined,
+  ): Promise<HostFile> {
+    const { fd, first } = await openFifo(path, writes, signal);
+    let file: HostFile;
+    try {
+      file = await withOther(
+        path,
+        writes,
+        () => deno.open(path, writes ? { write: true } : { read: true }),
+      );
+    } finally {
+      closeFd(fd);
+    }
+    if (signal?.aborted) {
+      file.close();
+      throw signal.reason;
+    }
+    return first === null ? file : startingWith(first, file);
   }
 
   function standard(fd: number): HostFile | undefined {

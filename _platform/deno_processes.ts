@@ -4,7 +4,7 @@
  * Command cannot: descriptors above 2, and another name for the program.
  */
 
-import { ProcessLookupError } from "../exceptions.ts";
+import { NotImplementedError, ProcessLookupError } from "../exceptions.ts";
 import { host } from "./host.ts";
 import { NodeChild, spawnNode } from "./node_processes.ts";
 import { StreamSink, streamSource } from "./pipe_streams.ts";
@@ -53,6 +53,15 @@ function streamOf(stream: ChildStream): string | number {
   return stream === "pipe" ? "piped" : stream;
 }
 
+/** What cannot be known is told as a watcher of children tells it. */
+const UNKNOWN = 255;
+
+/** The end by a signal that Deno has no name for, of which it makes an error. */
+function unnamed(error: unknown): number {
+  const signal = /^Invalid signal: (\d+)$/.exec((error as Error).message)?.[1];
+  return signal === undefined ? UNKNOWN : -Number(signal);
+}
+
 class DenoProcess implements Child {
   readonly pid: number;
   readonly stdin: WritePipe | null;
@@ -78,8 +87,9 @@ class DenoProcess implements Child {
   }
 
   onExit(told: (returncode: number) => void): void {
-    this.#child.status.then(({ code, signal }) =>
-      told(returnCode(code, signal))
+    this.#child.status.then(
+      ({ code, signal }) => told(returnCode(code, signal)),
+      (error) => told(unnamed(error)),
     );
   }
 
@@ -95,6 +105,14 @@ class DenoProcess implements Child {
           cause: error,
           errno: errnoOf("ESRCH"),
         });
+      }
+      if (signalName(signal) === undefined) {
+        throw new NotImplementedError(
+          `${action}: Deno has none of that number`,
+          {
+            cause: error,
+          },
+        );
       }
       throw systemError(action, error);
     }

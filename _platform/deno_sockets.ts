@@ -226,8 +226,15 @@ export function denoSockets(): StreamSockets {
     }
   }
 
-  async function listen(at: TcpPlace | UnixPlace): Promise<ListenSocket> {
-    if (ending.size > 0) await Promise.allSettled(ending);
+  async function listen(
+    at: TcpPlace | UnixPlace,
+    signal?: AbortSignal,
+  ): Promise<ListenSocket> {
+    if (ending.size > 0) {
+      await Promise.allSettled(ending);
+      // Or it would hold the address for a moment, though nobody wants it.
+      signal?.throwIfAborted();
+    }
     if ("path" in at) {
       if (windows) return node.listen(at);
       const action = `Cannot listen on ${showPath(at.path)}`;

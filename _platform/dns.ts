@@ -2,7 +2,7 @@
 
 import { builtin, host as globals } from "./host.ts";
 import { checkPort, hostPort } from "./addresses.ts";
-import { askForNet, ownError, systemError } from "./socket_errors.ts";
+import { askForNet, codeOf, ownError, systemError } from "./socket_errors.ts";
 
 /** One address of a name. */
 export interface ResolvedAddress {
@@ -128,7 +128,9 @@ export function nodeDns(): Dns {
         host,
         { all: true, family, hints, order: "verbatim", verbatim: true },
         (error, found) => {
-          if (error) reject(systemError(action, error));
+          // Node's word for a name that is too long.
+          if (codeOf(error) === "EINVAL") reject(ownError(action, "ENOTFOUND"));
+          else if (error) reject(systemError(action, error));
           else if (found.length === 0) reject(ownError(action, "ENOTFOUND"));
           else resolve(found);
         },

@@ -44,5 +44,7 @@ export interface Evaluator {
 export function makeEvaluator(): Evaluator {
   if (host.Bun !== undefined) return bunEvaluator();
   if (host.Deno !== undefined) return denoEvaluator();
-  throw new NotImplementedError("Cannot run a REPL: Deno and Bun can");
+  throw new NotImplementedError(
+    "Cannot run a REPL on Node, which takes no TypeScript: Deno and Bun can",
+  );
 }

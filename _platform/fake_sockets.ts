@@ -66,6 +66,7 @@ class FakeStream implements StreamSocket {
 
   attach(events: StreamEvents): void {
     this.#events = events;
+    if (this.#state !== OPEN) this.#end();
   }
 
   write(data: Uint8Array): number {
@@ -167,11 +168,12 @@ class FakeStream implements StreamSocket {
   #end(): void {
     this.#inbox = [];
     this.#size = 0;
-    if (this.#told) return;
+    // A connection may be reset before anybody has it.
+    if (this.#told || this.#events === null) return;
     this.#told = true;
     this.#later(() => {
       this.#state = CLOSED;
-      this.#events?.onClose(this.#error);
+      this.#events!.onClose(this.#error);
     });
   }
 

@@ -18,7 +18,7 @@ interface Files {
 const files = (): Files => builtin<Files>("node:fs")!;
 
 // Taken once: fake timers that a test installs later must not reach in here.
-const { setTimeout } = globalThis;
+const { setTimeout, clearTimeout } = globalThis;
 
 /** The first and the longest pause between two looks, in milliseconds. */
 const PAUSE_MS = 1;
@@ -54,9 +54,8 @@ export async function openFifo(
 ): Promise<OpenFifo> {
   let pause = PAUSE_MS;
   const wait = async () => {
-    await new Promise<void>((resolve) => setTimeout(resolve, pause));
+    await passed(pause, signal);
     pause = Math.min(pause * 2, MAX_PAUSE_MS);
-    signal?.throwIfAborted();
   };
   if (writes) {
     for (;; await wait()) {
@@ -75,6 +74,24 @@ export async function openFifo(
     files().closeSync(fd);
     throw error;
   }
+}
+
+/** Waits for so many milliseconds, at most until the signal is aborted. */
+function passed(ms: number, signal: AbortSignal | undefined): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const stop = () => signal?.removeEventListener("abort", aborted);
+    const timer = setTimeout(() => {
+      stop();
+      resolve();
+    }, ms);
+    const aborted = () => {
+      clearTimeout(timer);
+      stop();
+      reject(signal!.reason);
+    };
+    if (signal?.aborted) aborted();
+    else signal?.addEventListener("abort", aborted);
+  });
 }
 
 /** A descriptor, or -1 while nobody reads. */
@@ -97,6 +114,29 @@ function tryToRead(fd: number): Uint8Array | null | undefined {
   } catch (error) {
     if (codeOf(error) === "EAGAIN") return null;
     throw error;
+  }
+}
+
+/**
+ * Has the other end of a FIFO open meanwhile, so that opening this one does not wait
+ * even if who had it is gone again.
+ *
+ * @param path Its path.
+ * @param writes Whether this end is to be written.
+ * @param body What opens it.
+ */
+export async function withOther<T>(
+  path: string,
+  writes: boolean,
+  body: () => Promise<T>,
+): Promise<T> {
+  const { constants } = files();
+  const flags = writes ? constants.O_RDONLY : constants.O_WRONLY;
+  const fd = files().openSync(path, flags | constants.O_NONBLOCK);
+  try {
+    return await body();
+  } finally {
+    files().closeSync(fd);
   }
 }
 

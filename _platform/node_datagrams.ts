@@ -12,8 +12,10 @@ import type {
   Datagrams,
   DatagramSocket,
 } from "./datagrams.ts";
+import { plain } from "./buffers.ts";
 import { builtin, host as globals } from "./host.ts";
-import { askForNet, codeOf, systemError } from "./socket_errors.ts";
+import { checkPortSharing } from "./node_version.ts";
+import { askForNet, codeOf, ownError, systemError } from "./socket_errors.ts";
 import type { SocketAddress } from "./sockets.ts";
 
 interface RemoteInfo {
@@ -111,7 +113,10 @@ class NodeDatagramSocket implements DatagramSocket {
     this.#peer = remote === undefined ? "" : canonical(remote.host);
     this.#broadcast = options.broadcast ?? false;
     socket.removeAllListeners("error");
-    socket.on("message", (data, from) => this.#onMessage(data, from));
+    socket.on(
+      "message",
+      (data, from) => this.#onMessage(plain(data), from),
+    );
     socket.on("error", (error) => {
       const whom = showAddress(this.remote ?? this.local);
       this.#report(systemError(`Cannot use the socket of ${whom}`, error));
@@ -193,6 +198,8 @@ class NodeDatagramSocket implements DatagramSocket {
     const action = `Cannot send ${length} bytes to ${showAddress(to)}`;
     let code = codeOf(error);
     if (length > SIZE_MAX[this.family]) code = "EMSGSIZE";
+    const host = String(to[0]);
+    if (host.includes(":") !== (this.family === "inet6")) code = "EAFNOSUPPORT";
     if (code === "") {
       // Deno says "unknown" when it, or the kernel, does not allow it.
       try {
@@ -200,11 +207,8 @@ class NodeDatagramSocket implements DatagramSocket {
       } catch (refused) {
         return refused as Error;
       }
-      const host = String(to[0]);
       if (!this.#broadcast && host.endsWith(".255")) code = "EACCES";
-      else if (host.includes(":") !== (this.family === "inet6")) {
-        code = "EAFNOSUPPORT";
-      } else code = "EINVAL";
+      else code = "EINVAL";
     }
     return systemError(action, error, code);
   }
@@ -300,6 +304,17 @@ function familyFor(options: DatagramOptions): "inet" | "inet6" {
   return place.host.includes(":") ? "inet6" : "inet";
 }
 
+/** Refuses an address of the other family, which each runtime calls otherwise. */
+function checkFamily(
+  host: string,
+  family: "inet" | "inet6",
+  action: string,
+): void {
+  if (host.includes(":") !== (family === "inet6")) {
+    throw ownError(action, "EAFNOSUPPORT");
+  }
+}
+
 /** Where to bind to talk to this machine alone; undefined for other hosts. */
 function loopbackFor(host: string): DatagramPlace | undefined {
   if (host.startsWith("127.")) return { host: "127.0.0.1", port: 0 };
@@ -323,6 +338,7 @@ export function nodeDatagrams(): Datagrams {
         local = loopbackFor(remote.host);
       }
     }
+    if (options.reusePort) checkPortSharing("Cannot share a port");
     // Loaded when used: a program without datagrams does not pay for it.
     const dgram = builtin<DatagramModule>("node:dgram")!;
     const socket = dgram.createSocket({
@@ -339,6 +355,7 @@ export function nodeDatagrams(): Datagrams {
       if (local !== undefined || remote === undefined) {
         const place = hostPort(host, port);
         checkPort(port, `Cannot bind ${place}`);
+        checkFamily(host, family, `Cannot bind ${place}`);
         await step(socket, `Cannot bind ${place}`, place, (done) => {
           socket.bind({ address: host, port }, done);
         });
@@ -346,6 +363,7 @@ export function nodeDatagrams(): Datagrams {
       if (remote !== undefined) {
         const place = hostPort(remote.host, remote.port);
         checkPort(remote.port, `Cannot connect to ${place}`);
+        checkFamily(remote.host, family, `Cannot connect to ${place}`);
         await step(socket, `Cannot connect to ${place}`, place, (done) => {
           socket.connect(remote.port, remote.host, done);
         });

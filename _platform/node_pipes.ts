@@ -1,5 +1,6 @@
 /** Pipes through node:net and node:fs, for what a runtime's own API lacks. */
 
+import { plain } from "./buffers.ts";
 import { builtin } from "./host.ts";
 import { BufferSource, type PullSource } from "./pulled_pipe.ts";
 import type { PushSink } from "./pushed_pipe.ts";
@@ -85,7 +86,7 @@ export class NodeSource implements PullSource {
 
   async pull(): Promise<Uint8Array | null> {
     const { value, done } = await this.#chunks.next();
-    return done ? null : value;
+    return done ? null : plain(value);
   }
 
   close(): void {
@@ -101,6 +102,19 @@ export class NodeSource implements PullSource {
   }
 }
 
+/** What a write says that Node gave up because the child has ended. */
+const GIVEN_UP: ReadonlySet<unknown> = new Set([
+  "ECANCELED",
+  "ERR_STREAM_DESTROYED",
+]);
+
+/** The error of a write, as the system would have it. */
+function brokenPipe(error: unknown): unknown {
+  if (!GIVEN_UP.has((error as { code?: unknown }).code)) return error;
+  const { message } = error as Error;
+  return Object.assign(new Error(message, { cause: error }), { code: "EPIPE" });
+}
+
 /** A stream of Node's to be written. */
 export class NodeSink implements PushSink {
   readonly #stream: NodeStream;
@@ -113,7 +127,7 @@ export class NodeSink implements PushSink {
   push(data: Uint8Array): Promise<void> {
     return new Promise((resolve, reject) => {
       this.#stream.write(data, (error) => {
-        if (error) reject(error);
+        if (error) reject(brokenPipe(error));
         else resolve();
       });
     });

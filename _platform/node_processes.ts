@@ -1,16 +1,23 @@
 /** Child processes on node:child_process. */
 
-import { builtin } from "./host.ts";
+import { builtin, host } from "./host.ts";
 import { NodeSink, NodeSource, type NodeStream } from "./node_pipes.ts";
 import type { ReadPipe, WritePipe } from "./pipes.ts";
 import {
+  accountId,
   checkProgram,
   commandOf,
   returnCode,
+  signalNumber,
   spawnError,
   stderrOf,
 } from "./process_files.ts";
-import type { Child, ChildStream, SpawnOptions } from "./processes.ts";
+import type {
+  Child,
+  ChildStream,
+  Processes,
+  SpawnOptions,
+} from "./processes.ts";
 import { PulledPipe } from "./pulled_pipe.ts";
 import { PushedPipe } from "./pushed_pipe.ts";
 import { ownError, systemError } from "./socket_errors.ts";
@@ -33,6 +40,9 @@ interface NodeProcess {
 interface ChildProcessModule {
   spawn(file: string, args: readonly string[], options: object): NodeProcess;
 }
+
+const ownProcess = () =>
+  host.process as unknown as { kill(pid: number, signal: number): void };
 
 /** What Node calls a standard stream of a child. */
 function streamOf(stream: ChildStream): string | number {
@@ -72,14 +82,9 @@ export function spawnNode(options: SpawnOptions): NodeProcess {
   }
   child.on("error", ignore);
   if (child.pid !== undefined) return child;
-  throw spawnError(
-    options,
-    ownError(
-      `Cannot run ${options.file}`,
-      "EIO",
-      "the runtime did not start it",
-    ),
-  );
+  // Its own error comes later, when nobody waits for it any more.
+  const cause = new Error("the runtime did not start it");
+  throw spawnError(options, Object.assign(cause, { code: "EIO" }));
 }
 
 /** A child process of Node's. */
@@ -91,13 +96,17 @@ export class NodeChild implements Child {
   readonly #child: NodeProcess;
   readonly #file: string;
   readonly #exited: Promise<number>;
+  #hasEnded = false;
 
   constructor(child: NodeProcess, options: SpawnOptions) {
     const { file } = options;
     this.#child = child;
     // From now on: the event comes once.
     this.#exited = new Promise((resolve) => {
-      child.on("exit", (code, signal) => resolve(returnCode(code, signal)));
+      child.on("exit", (code, signal) => {
+        this.#hasEnded = true;
+        resolve(returnCode(code, signal));
+      });
     });
     this.#file = file;
     this.pid = child.pid!;
@@ -117,13 +126,15 @@ export class NodeChild implements Child {
   }
 
   kill(signal: number): void {
+    const action = `Cannot send the signal ${signal} to ${this.#file}`;
+    if (this.#hasEnded) throw ownError(action, "ESRCH", "it has ended");
     try {
-      this.#child.kill(signal);
+      // Its own way knows no realtime signals, and says nothing where it fails; on
+      // Deno it alone needs no more than the right to run the program.
+      if (host.Deno !== undefined) this.#child.kill(signal);
+      else ownProcess().kill(this.pid, signal);
     } catch (error) {
-      throw systemError(
-        `Cannot send the signal ${signal} to ${this.#file}`,
-        error,
-      );
+      throw systemError(action, error);
     }
   }
 
@@ -134,6 +145,15 @@ export class NodeChild implements Child {
   unref(): void {
     this.#child.unref();
   }
+}
+
+/** Makes the child processes of Node. */
+export function nodeProcesses(): Processes {
+  return {
+    spawn: (options) => new NodeChild(spawnNode(options), options),
+    signalNumber,
+    accountId,
+  };
 }
 
 function ignore(): void {}

@@ -12,8 +12,10 @@ import {
   showAddress,
   showPath,
 } from "./addresses.ts";
-import { builtin } from "./host.ts";
-import { removeSocketFile, SocketFile } from "./socket_files.ts";
+import { plain } from "./buffers.ts";
+import { builtin, host } from "./host.ts";
+import { checkPortSharing } from "./node_version.ts";
+import { checkSocketFd, removeSocketFile, SocketFile } from "./socket_files.ts";
 import { askForNet, codeOf, ownError, systemError } from "./socket_errors.ts";
 import type {
   ListenSocket,
@@ -43,6 +45,7 @@ interface NodeSocket extends Emitter {
   readonly remotePort?: number;
   readonly writableLength: number;
   readonly writableNeedDrain: boolean;
+  readonly writableFinished: boolean;
   write(data: Uint8Array, done: () => void): boolean;
   end(): void;
   pause(): void;
@@ -70,10 +73,14 @@ interface NetModule {
   connect(options: object): NodeSocket;
 }
 
+// Taken once: fake timers that a test installs later must not reach in here.
+const setImmediate = host.setImmediate!;
+
 class NodeStream implements StreamSocket {
   readonly family: SocketFamily;
   readonly local: SocketAddress;
   readonly remote: SocketAddress;
+  readonly fresh: boolean = true;
   readonly #socket: NodeSocket;
   #events: StreamEvents | null = null;
   #open: boolean = true;
@@ -85,6 +92,7 @@ class NodeStream implements StreamSocket {
   #shut: boolean = false;
   #aborted: boolean = false;
   #error: Error | null = null;
+  #told: boolean = false;
   readonly #wrote: () => void;
 
   constructor(
@@ -119,8 +127,11 @@ class NodeStream implements StreamSocket {
     });
   }
 
+  /** Tells the end to the owner, who may be yet to come. */
   #tellClose(): void {
-    queueMicrotask(() => this.#events?.onClose(this.#error));
+    if (this.#told || this.#events === null) return;
+    this.#told = true;
+    queueMicrotask(() => this.#events!.onClose(this.#error));
   }
 
   #tellEof(): void {
@@ -138,7 +149,7 @@ class NodeStream implements StreamSocket {
     this.#events = events;
     if (!first) return;
     this.#socket.on("data", (chunk: Uint8Array) => {
-      if (this.#open) this.#events!.onData(chunk);
+      if (this.#open) this.#events!.onData(plain(chunk));
     });
     this.#socket.on("end", () => {
       // On Bun it may come though the stream was paused.
@@ -147,6 +158,7 @@ class NodeStream implements StreamSocket {
     });
     // A listener for data starts the flow; the socket is born paused.
     this.#socket.pause();
+    if (this.#gone && !this.#open) this.#tellClose();
   }
 
   write(data: Uint8Array): number {
@@ -191,8 +203,21 @@ class NodeStream implements StreamSocket {
     this.#aborted = true;
     if (this.#gone) {
       if (first) this.#tellClose();
-    } else if (this.family === "unix") this.#socket.destroy();
-    else this.#socket.resetAndDestroy();
+    } else setImmediate(() => this.#destroy(first && !this.#shut));
+  }
+
+  /**
+   * Not in the turn in which it may have been accepted: who connects in this very
+   * process would find the reset before it knew of the connection.
+   *
+   * @param unshut Whether the writing side was not being closed already: Node would
+   * fail to reset the connection then, and never close it.
+   */
+  #destroy(unshut: boolean): void {
+    const socket = this.#socket;
+    if (this.family === "unix" || !unshut && !socket.writableFinished) {
+      socket.destroy();
+    } else socket.resetAndDestroy();
   }
 
   setNoDelay(on: boolean): void {
@@ -218,7 +243,7 @@ class NodeListen implements ListenSocket {
   readonly #server: NodeServer;
   readonly #file: SocketFile | null;
   /** What came before start(). */
-  #early: NodeSocket[] = [];
+  #early: NodeStream[] = [];
   #onConnection: ((socket: StreamSocket) => void) | null = null;
   #closed: boolean = false;
 
@@ -231,14 +256,12 @@ class NodeListen implements ListenSocket {
       : ipAddress(address.address, address.port);
     this.family = familyOf(this.local);
     server.on("connection", (socket: NodeSocket) => {
-      if (this.#onConnection === null) this.#early.push(socket);
-      else this.#accepted(socket);
+      // At once: an error that nobody listens to would end the program.
+      const own = typeof this.local === "string" ? this.local : "";
+      const stream = new NodeStream(socket, own);
+      if (this.#onConnection === null) this.#early.push(stream);
+      else this.#onConnection(stream);
     });
-  }
-
-  #accepted(socket: NodeSocket): void {
-    const local = typeof this.local === "string" ? this.local : "";
-    this.#onConnection!(new NodeStream(socket, local));
   }
 
   start(
@@ -255,14 +278,14 @@ class NodeListen implements ListenSocket {
     queueMicrotask(() => {
       const early = this.#early;
       this.#early = [];
-      for (const socket of early) this.#accepted(socket);
+      for (const stream of early) onConnection(stream);
     });
   }
 
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
-    for (const socket of this.#early) socket.destroy();
+    for (const stream of this.#early) stream.abort();
     this.#early = [];
     const closeNow = () => this.#server.close();
     if (this.#file === null) closeNow();
@@ -303,6 +326,8 @@ export function nodeSockets(deno?: object): StreamSockets {
         askForNet(deno, place, action);
       }
       const socket = net().connect({ ...to, allowHalfOpen: true });
+      // Otherwise it reads as soon as it is connected.
+      socket.pause();
       const giveUp = () => {
         settled();
         socket.on("error", noop);
@@ -337,6 +362,7 @@ export function nodeSockets(deno?: object): StreamSockets {
       else {
         checkPort(at.port, action);
         askForNet(deno, place, action);
+        if (at.reusePort) checkPortSharing(action);
       }
       const server = net().createServer({
         allowHalfOpen: true,
@@ -346,17 +372,19 @@ export function nodeSockets(deno?: object): StreamSockets {
       server.once("error", failed);
       server.once("listening", () => {
         server.off("error", failed);
-        const path = unix ? at.path : "";
-        const file = unix ? new SocketFile(path, at.keepPath ?? false) : null;
-        resolve(new NodeListen(server, path, file));
+        resolve(new NodeListen(server, unix ? at.path : "", file));
       });
       server.listen({ ...at });
+      // At once: it may be somebody else's by the time that one is told.
+      const file = unix ? new SocketFile(at.path, at.keepPath ?? false) : null;
     });
   }
 
   async function adopt(fd: number): Promise<StreamSocket> {
     const action = `Cannot adopt file descriptor ${fd}`;
     if (!Number.isInteger(fd) || fd < 0) throw ownError(action, "EBADF");
+    // Node takes pipes, too.
+    if (deno === undefined) checkSocketFd(fd, action);
     let socket: NodeSocket;
     try {
       socket = new (net().Socket)({ fd, allowHalfOpen: true });

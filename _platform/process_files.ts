@@ -79,6 +79,8 @@ const DEFAULT_PATH = "/bin:/usr/bin";
  */
 function missingProgram(options: SpawnOptions): string | undefined {
   const { file, cwd } = options;
+  // No folder is a program.
+  if (file === "") return "EACCES";
   const inside = (path: string) =>
     path.startsWith("/") || cwd === undefined ? path : `${cwd}/${path}`;
   if (file.includes("/")) return unusable(inside(file));
@@ -90,6 +92,7 @@ function missingProgram(options: SpawnOptions): string | undefined {
   for (const folder of path.split(":")) {
     const problem = unusable(inside(`${folder || "."}/${file}`));
     if (problem === undefined) return undefined;
+    // A folder of PATH need not be one.
     if (problem === "EACCES") code = problem;
   }
   return code;
@@ -128,18 +131,70 @@ function unusable(path: string): string | undefined {
   } catch (error) {
     // Deno without the right to look: the child will tell.
     if ((error as Error).name === "NotCapable") return undefined;
-    const code = codeOf(error);
-    return code === "ENOTDIR" ? "ENOENT" : code;
+    return codeOf(error);
   }
 }
 
+/** Our environment; undefined where it may not be read. */
+function ownEnvironment(): Record<string, string | undefined> | undefined {
+  const { Bun: bun, Deno: deno, process } = host;
+  if (deno !== undefined && bun === undefined) {
+    const { state } = deno.permissions.querySync({ name: "env" });
+    if (state !== "granted") return undefined;
+  }
+  return { ...process!.env };
+}
+
+/** What shells take for their own and can be told to put back. */
+const SETTABLE = ["PWD", "OLDPWD", "IFS", "PS1", "PS2", "PS4"];
+/** What they add where it is not given. */
+const ADDED = ["PWD", "OLDPWD", "SHLVL"];
+/** What they change, or drop since it is no name of theirs. */
+const SPOILED = /^(?:OPT\w+|PPID|LINENO|RANDOM|SECONDS)$|^\d|\W/;
+
+/** What a shell needs to hand on an environment as it got it. */
+function keeping(
+  env: Readonly<Record<string, string | undefined>>,
+): { script: string; values: string[]; entries: string[] } {
+  const values: string[] = [];
+  let script = "";
+  for (const name of SETTABLE) {
+    if (env[name] === undefined) continue;
+    script += `${name}="$1"; export ${name}; shift; `;
+    values.push(env[name]);
+  }
+  const added = ADDED.filter((name) => env[name] === undefined);
+  if (added.length > 0) script += `unset ${added.join(" ")}; `;
+  const entries: string[] = [];
+  for (const name in env) {
+    if (SPOILED.test(name)) entries.push(`${name}=${env[name]}`);
+  }
+  return { script, values, entries };
+}
+
 /** What makes a shell do what no runtime offers, and then become the program. */
-function detour(options: SpawnOptions): string | undefined {
+function detour(options: SpawnOptions): readonly string[] | undefined {
   const merged = options.stderr === "stdout" && options.stdout === "pipe";
-  const { umask } = options;
+  const { umask, file } = options;
   if (!merged && umask === undefined) return undefined;
+  const given = options.env ?? ownEnvironment();
+  const { script, values, entries } = given === undefined
+    ? { script: "", values: [], entries: [] }
+    : keeping(given);
+  // Only where it is needed: one more program, which takes a "=" for an entry.
+  const env = entries.length > 0 && !file.includes("=")
+    ? ["/usr/bin/env", ...entries]
+    : [];
   const mask = umask === undefined ? "" : `umask ${umask.toString(8)} && `;
-  return `${mask}exec "$@"${merged ? " 2>&1" : ""}`;
+  return [
+    "-c",
+    `${script}${mask}exec "$@"${merged ? " 2>&1" : ""}`,
+    "sh",
+    ...values,
+    ...env,
+    file,
+    ...options.args,
+  ];
 }
 
 /** The program to start, perhaps by a detour that keeps the process number. */
@@ -147,11 +202,11 @@ export function commandOf(
   options: SpawnOptions,
 ): { file: string; args: readonly string[] } {
   const { file, args } = options;
-  const script = detour(options);
-  if (script === undefined) return { file, args };
+  const shell = detour(options);
+  if (shell === undefined) return { file, args };
   // A shell that does not find it would be a program that exits with 127.
   checkProgram(options);
-  return { file: "/bin/sh", args: ["-c", script, "sh", file, ...args] };
+  return { file: "/bin/sh", args: shell };
 }
 
 /** What stderr is, once a detour has taken care of pipes. */

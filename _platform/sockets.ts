@@ -156,10 +156,14 @@ export interface StreamSockets {
    * Binds and listens.
    *
    * @param at Where.
+   * @param signal Gives it up, where the address is not taken yet.
    * @returns The listening socket; nothing is accepted until it is started.
    * @throws {OSError} When the address cannot be had.
    */
-  listen(at: TcpPlace | UnixPlace): Promise<ListenSocket>;
+  listen(
+    at: TcpPlace | UnixPlace,
+    signal?: AbortSignal,
+  ): Promise<ListenSocket>;
   /**
    * Makes a socket of a connected one's file descriptor, and owns it then.
    *

@@ -6,7 +6,8 @@
 
 import { OSError } from "../_kernel/os_errors.ts";
 import { SSLError } from "../_tls/errors.ts";
-import { builtin } from "./host.ts";
+import { plain } from "./buffers.ts";
+import { builtin, host } from "./host.ts";
 import { hostnameError, tlsError, verifyError } from "./tls_errors.ts";
 import type {
   Tls,
@@ -17,6 +18,9 @@ import type {
   TlsInfo,
   TlsSettings,
 } from "./tls_types.ts";
+
+// Taken once: fake timers that a test installs later must not reach in here.
+const setImmediate = host.setImmediate!;
 
 type Done = (error?: Error | null) => void;
 
@@ -114,11 +118,6 @@ function defineCarrier(): MakeCarrier {
   return (out, ended) => new Carrier(out, ended);
 }
 
-/** A Buffer as what it also is; its own `slice` does not copy. */
-function plain(data: Uint8Array): Uint8Array {
-  return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
-}
-
 const HANDSHAKE = "Cannot complete the TLS handshake";
 const TRAFFIC = "Cannot go on with the TLS connection";
 
@@ -130,6 +129,11 @@ class NodeEngine implements TlsEngine {
   readonly #progress: () => void;
   /** What came before the runtime was ready for it. */
   #early: Uint8Array[] | null = null;
+  /**
+   * Node takes what it has written for written two turns later, and does not say why
+   * it refuses a client's certificate while it waits for that.
+   */
+  readonly #isSlow: boolean;
   #secure = false;
   #ended = false;
   #finished = false;
@@ -139,6 +143,8 @@ class NodeEngine implements TlsEngine {
   constructor(settings: TlsSettings, handler: TlsHandler) {
     this.#settings = settings;
     this.#handler = handler;
+    this.#isSlow = settings.server && settings.verify !== "none" &&
+      host.Bun === undefined && host.Deno === undefined;
     this.#progress = () => {
       if (!this.#dead) handler.onProgress();
     };
@@ -195,17 +201,24 @@ class NodeEngine implements TlsEngine {
       rejectUnauthorized: verify === "required",
       ...alpn.length > 0 && { ALPNProtocols: [...alpn] },
     });
-    nextTick(() => {
-      const early = this.#early!;
-      this.#early = null;
-      for (const data of early) this.feed(data);
-    });
+    nextTick(() => this.#release());
     return socket;
   }
 
   feed(data: Uint8Array): void {
     if (this.#early !== null) this.#early.push(data);
-    else if (!this.#dead) this.#carrier.push(data);
+    else if (this.#isSlow && !this.#secure) {
+      this.#early = [data];
+      setImmediate(() => setImmediate(() => this.#release()));
+    } else if (!this.#dead) this.#carrier.push(data);
+  }
+
+  #release(): void {
+    const early = this.#early!;
+    this.#early = null;
+    for (const data of early) {
+      if (!this.#dead) this.#carrier.push(data);
+    }
   }
 
   write(data: Uint8Array): void {

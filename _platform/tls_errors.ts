@@ -111,7 +111,8 @@ function reasonOf(code: string, text: string): string {
     if (pattern.test(text)) return reason;
   }
   const reason = code.replace(/^ERR_(SSL|OSSL)_/, "");
-  const own = /^(?:SSLV3|TLSV1|TLSV13)_ALERT_(\w+)$/.exec(reason)?.[1];
+  // The last of them is OpenSSL's from version 3.5 on.
+  const own = /^(?:SSLV3|TLSV1|TLSV13|SSL\/TLS)_ALERT_(\w+)$/.exec(reason)?.[1];
   return (own !== undefined && ALERTS.get(own)) || reason;
 }
 

@@ -9,14 +9,39 @@ interface Scope {
   postMessage(message: unknown, transfer: Transferable[]): void;
   close?: () => void;
   addEventListener(type: string, listener: (event: Event) => void): void;
-  readonly process?: { exit(code: number): never };
+  readonly process?: WorkerProcess;
+}
+
+/** `process` of a worker. */
+interface WorkerProcess {
+  exit(code: number): never;
+  on(event: string, listener: (value: unknown) => void): void;
+  listenerCount(event: string): number;
+  getBuiltinModule?(name: string): unknown;
+}
+
+/** A worker's end of the channel on Node, where it is no global object. */
+interface ParentPort {
+  postMessage(message: unknown, transfer: Transferable[]): void;
+  on(event: "message", listener: (data: unknown) => void): void;
 }
 
 const scope = globalThis as unknown as Scope;
 
+const parent: ParentPort | null = typeof scope.postMessage === "function"
+  ? null
+  : parentPort();
+
+function parentPort(): ParentPort | null {
+  const threads = scope.process?.getBuiltinModule?.("node:worker_threads") as
+    | { readonly parentPort: ParentPort | null }
+    | undefined;
+  return threads?.parentPort ?? null;
+}
+
 /** Sends something to the thread that started this one. */
 export function post(message: unknown, transfer: Transferable[] = []): void {
-  scope.postMessage(message, transfer);
+  (parent ?? scope).postMessage(message, transfer);
 }
 
 /**
@@ -30,6 +55,10 @@ export function listen(
   message: (data: unknown) => void,
   died: (error: unknown, byError: boolean) => void,
 ): void {
+  if (parent !== null) {
+    listenOnNode(parent, message, died);
+    return;
+  }
   const { close, process } = scope;
   scope.onmessage = ({ data }) => message(data);
   let dying = false;
@@ -56,4 +85,24 @@ export function listen(
       close.call(scope);
     };
   }
+}
+
+function listenOnNode(
+  port: ParentPort,
+  message: (data: unknown) => void,
+  died: (error: unknown, byError: boolean) => void,
+): void {
+  const process = scope.process!;
+  let dying = false;
+  const die = (error: unknown, byError: boolean) => {
+    if (dying) return;
+    dying = true;
+    died(error, byError);
+  };
+  process.on("uncaughtExceptionMonitor", (error) => {
+    // Who listens for these, handles them.
+    if (process.listenerCount("uncaughtException") === 0) die(error, true);
+  });
+  process.on("exit", () => die(undefined, false));
+  port.on("message", message);
 }

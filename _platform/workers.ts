@@ -1,5 +1,8 @@
 /** Workers: threads that share no objects, and the ports between them. */
 
+import { RuntimeError } from "../exceptions.ts";
+import { builtin } from "./host.ts";
+
 /** What becomes of a worker, told to the thread that started it. */
 export interface HostWorkerEvents {
   /** It sent something. */
@@ -42,6 +45,12 @@ export interface Workers {
   load(url: string): Promise<Readonly<Record<string, unknown>>>;
 }
 
+// Taken once: fake timers that a test installs later must not reach in here.
+const { setTimeout, clearTimeout } = globalThis;
+
+/** How long, in milliseconds, a program that has been loaded may take to load. */
+const WAITING_MS = 200;
+
 /** `node:worker_threads`, as far as it is used. */
 export interface WorkerThreadsModule {
   receiveMessageOnPort(
@@ -49,19 +58,60 @@ export interface WorkerThreadsModule {
   ): { readonly message: unknown } | undefined;
 }
 
-/** Ports of Deno and Bun have what Node's have. */
+/** The ports of all runtimes have what Node's have. */
 interface NodePort {
   unref?(): void;
 }
 
-/** The parts that Deno and Bun do alike. */
+/** The parts that the runtimes do alike. */
 export function commonWorkers(
   threads: WorkerThreadsModule,
 ): Pick<Workers, "parallelism" | "receive" | "release" | "load"> {
   return {
-    parallelism: globalThis.navigator?.hardwareConcurrency ?? 1,
+    // Node 20 has no navigator.
+    parallelism: globalThis.navigator?.hardwareConcurrency ??
+      builtin<{ availableParallelism(): number }>("node:os")
+        ?.availableParallelism() ??
+      1,
     receive: (port) => threads.receiveMessageOnPort(port),
     release: (port) => (port as unknown as NodePort).unref?.(),
     load: (url) => import(url),
   };
+}
+
+/**
+ * Loads a module, but not the main program while that awaits at its top level:
+ * Bun and Node would wait for its end, which may wait for this.
+ *
+ * @param url The module.
+ * @param main The path of the main program.
+ * @param load Loads a module.
+ */
+export async function loadUnlessWaiting(
+  url: string,
+  main: string,
+  load: Workers["load"],
+): Promise<Readonly<Record<string, unknown>>> {
+  const loading = load(url);
+  if (decodeURIComponent(new URL(url).pathname) !== main) return await loading;
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const waiting = new Promise<never>((_, reject) => {
+    timer = setTimeout(
+      () =>
+        reject(
+          new RuntimeError(
+            `Cannot look up what ${url} exports while it awaits at its top ` +
+              "level: have it name the function, with " +
+              "moduleFunction(import.meta.url, fn), or put that in a module of " +
+              "its own",
+          ),
+        ),
+      WAITING_MS,
+    );
+  });
+  try {
+    return await Promise.race([loading, waiting]);
+  } finally {
+    clearTimeout(timer);
+  }
 }

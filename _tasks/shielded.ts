@@ -1,6 +1,6 @@
 /** `shielded`: a block that a cancellation of its task does not reach. */
 
-import { type Coro, Coroutine } from "../coroutines.ts";
+import { type Coro, Coroutine, nameCoroutines } from "../coroutines.ts";
 import { getRunningLoop } from "../events.ts";
 import { CancelledError, RuntimeError } from "../exceptions.ts";
 import {
@@ -99,3 +99,5 @@ function* runShielded<R>(body: Body<[], R>): Coro<R> {
 function* runBlock<R>(body: Body<[], R>): Coro<R> {
   return yield* inline(body, []);
 }
+
+nameCoroutines({ shielded: runShielded });

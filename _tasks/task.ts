@@ -20,6 +20,7 @@ import { cancelAndWait } from "./ended.ts";
 import { instruments } from "../_debug/instruments.ts";
 import { logger } from "../log.ts";
 import { awaitChain } from "../_debug/stack.ts";
+import { hooked, watched } from "../_debug/switches.ts";
 import { state, type StepOwner, stepOwner } from "../_kernel/state.ts";
 import {
   advance,
@@ -111,17 +112,15 @@ export class Task<T> extends Future<T> {
     this._iter = iter;
     this._name = options?.name == null ? ++taskCount : String(options.name);
     this._context = options?.context ?? snapshotContext();
-    if (instruments.hook !== null) instruments.created(this, stepOwner());
+    if (hooked) instruments.created(this);
     // What can fail comes before the listener, which would stay.
     if (options?.eagerStart === true && this._loop.isRunning()) {
       this._context?._checkEntered();
       if (options.signal !== undefined) this.#listen(options.signal);
       _registerTask(this);
-      if (instruments.hook !== null) instruments.stepped(this);
+      if (hooked) instruments.stepped(this);
       advance(this, NONE);
-      if (instruments.hook !== null && this._stepMark === -1) {
-        instruments.closed(this);
-      }
+      if (hooked && this._stepMark === -1) instruments.closed(this);
       if (this._state !== "PENDING") this._coro = null;
     } else {
       this._loop._push(this);
@@ -321,8 +320,9 @@ export class Task<T> extends Future<T> {
       this as Task<unknown>,
       this.getStack({ limit: options?.limit ?? null }),
     );
+    if (options?.file !== undefined) options.file(text);
     // deno-lint-ignore no-console
-    (options?.file ?? console.error)(text);
+    else console.error(text.slice(0, -1));
   }
 
   /** @internal */
@@ -347,7 +347,7 @@ export class Task<T> extends Future<T> {
       this._state = "FINISHED";
       this._schedule();
     }
-    if (instruments.active) this.#watchedEnd(false);
+    if (watched) this.#watchedEnd(false);
     this._loop._closeStep(this);
   }
 
@@ -359,14 +359,14 @@ export class Task<T> extends Future<T> {
       this._value = error;
       super.cancel();
     } else this._setFailure(error);
-    if (instruments.active) this.#watchedEnd(true);
+    if (watched) this.#watchedEnd(true);
     this._loop._closeStep(this);
     if (isExit(error)) throw error;
   }
 
   /** Tells the instrument, and in debug mode of a request to cancel that was lost. */
   #watchedEnd(thrown: boolean): void {
-    if (instruments.hook !== null) instruments.finished(this as Task<unknown>);
+    if (hooked) instruments.finished(this as Task<unknown>);
     if (thrown || this._cancelCount === 0 || this._state !== "FINISHED") return;
     if (!this._loop.getDebug()) return;
     logger.warning(

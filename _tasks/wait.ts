@@ -5,6 +5,7 @@ import {
   type Coro,
   Coroutine,
   isCoroutine,
+  nameCoroutines,
   type ResultOf,
 } from "../coroutines.ts";
 import { getRunningLoop, type TimerHandle } from "../events.ts";
@@ -321,3 +322,9 @@ function* signalledBody(
     signal.removeEventListener("abort", cancel);
   }
 }
+
+nameCoroutines({
+  wait: waitBody,
+  waitFor: waitForBody,
+  signalled: signalledBody,
+});

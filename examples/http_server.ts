@@ -1,23 +1,31 @@
 // deno-lint-ignore-file no-console
 /**
  * An HTTP/1.1 server on streams: keep-alive, request bodies with a length or in
- * chunks, limits on what a client may send, and an orderly end on Ctrl-C.
+ * chunks, limits on what a client may send, and an orderly end on SIGTERM and on
+ * Ctrl-C: what was asked is answered, for a while; a second signal ends that.
  *
  *     deno run --allow-net examples/http_server.ts 8080
  *     curl http://127.0.0.1:8080/
  *     curl --data 'some text' http://127.0.0.1:8080/echo
  */
 import {
+  CancelledError,
   ConnectionError,
+  Event,
+  getRunningLoop,
   IncompleteReadError,
   LimitOverrunError,
+  moveOnAfter,
   run,
+  type Server,
+  sleep,
   startServer,
   type StreamReader,
   type StreamWriter,
   timeout,
   TimeoutError,
 } from "../mod.ts";
+import { args, isMain } from "./_host.ts";
 
 /** Seconds that a client may be silent between two requests. */
 const IDLE = 30;
@@ -163,9 +171,37 @@ async function send(
   await writer.drain();
 }
 
+/** Which connections an ending server need not wait for. */
+export class Draining {
+  #begun = false;
+  readonly #idle: Set<StreamWriter> = new Set();
+
+  /** Whether it has begun: each connection ends after its next answer. */
+  get begun(): boolean {
+    return this.#begun;
+  }
+
+  /** Closes the connections on which nothing was asked. */
+  begin(): void {
+    this.#begun = true;
+    for (const writer of this.#idle) writer.close();
+  }
+
+  /** Waits for a request, during which the connection may be closed. */
+  async idle<T>(writer: StreamWriter, request: PromiseLike<T>): Promise<T> {
+    this.#idle.add(writer);
+    try {
+      return await request;
+    } finally {
+      this.#idle.delete(writer);
+    }
+  }
+}
+
 /** Serves one connection until the client leaves, or breaks the rules. */
 export function serveHttp(
   handler: Handler,
+  draining: Draining = new Draining(),
 ): (reader: StreamReader, writer: StreamWriter) => Promise<void> {
   const one = async (
     reader: StreamReader,
@@ -173,7 +209,7 @@ export function serveHttp(
   ): Promise<boolean> => {
     let head: Uint8Array;
     try {
-      head = await reader.readUntil(HEAD_END);
+      head = await draining.idle(writer, reader.readUntil(HEAD_END));
     } catch (error) {
       if (error instanceof LimitOverrunError) {
         throw new BadRequest(431, "the headers are too long");
@@ -182,12 +218,13 @@ export function serveHttp(
     }
     const { version, ...request } = parseHead(decoder.decode(head));
     const wish = request.headers.get("connection")?.toLowerCase();
-    const keep = version === "HTTP/1.1" ? wish !== "close" : false;
+    const wanted = version === "HTTP/1.1" ? wish !== "close" : false;
     if (request.headers.get("expect")?.toLowerCase() === "100-continue") {
       writer.write(encoder.encode("HTTP/1.1 100 Continue\r\n\r\n"));
     }
     const body = await readBody(reader, request.headers);
     const response = await handler({ ...request, body });
+    const keep = wanted && !draining.begun;
     await send(writer, response, keep, request.method !== "HEAD");
     return keep;
   };
@@ -201,6 +238,8 @@ export function serveHttp(
         });
       }
     } catch (error) {
+      // The program ends: there is no telling that any more.
+      if (error instanceof CancelledError) throw error;
       if (error instanceof BadRequest) {
         const { status, message } = error;
         await send(writer, { status, body: `${message}\n` }, false);
@@ -218,30 +257,70 @@ export function serveHttp(
   };
 }
 
+/**
+ * Serves until SIGTERM or Ctrl-C, then takes no more requests and answers those
+ * that were asked.
+ *
+ * @param grace Seconds that the answers may take; what is open then is cut off.
+ */
+export async function serveUntilSignal(
+  handler: Handler,
+  port: number,
+  grace = 10,
+): Promise<void> {
+  const loop = getRunningLoop();
+  const stop = new Event();
+  const draining = new Draining();
+  await using server = await startServer(
+    serveHttp(handler, draining),
+    "127.0.0.1",
+    port,
+    { limit: HEAD_MAX },
+  );
+  for (const signal of ["SIGTERM", "SIGINT"]) {
+    loop.addSignalHandler(signal, () => {
+      if (stop.isSet()) server.abortClients();
+      stop.set();
+    });
+  }
+  try {
+    console.log(`listening on http://127.0.0.1:${server.port}/`);
+    await stop.wait();
+    console.log("stopping");
+    await drain(server, draining, grace);
+    console.log("stopped");
+  } finally {
+    loop.removeSignalHandler("SIGTERM");
+    loop.removeSignalHandler("SIGINT");
+  }
+}
+
+async function drain(
+  server: Server,
+  draining: Draining,
+  grace: number,
+): Promise<void> {
+  server.close();
+  draining.begin();
+  const patience = moveOnAfter(grace);
+  await patience.with(() => server.waitClosed());
+  if (patience.expired()) server.abortClients();
+}
+
 /** The pages of this example. */
-export function pages({ method, path, body }: Request): Response {
+export async function pages(request: Request): Promise<Response> {
+  const { method, path, body } = request;
   if (path === "/echo") {
     return method === "POST"
       ? { status: 200, body, type: "application/octet-stream" }
       : { status: 405, body: "POST something\n" };
   }
-  if (path !== "/") return { status: 404, body: `nothing at ${path}\n` };
+  if (path === "/slow") await sleep(1);
+  else if (path !== "/") return { status: 404, body: `nothing at ${path}\n` };
   return { status: 200, body: "hello\n" };
 }
 
-const { main } = import.meta as { main?: boolean };
-if (main) {
-  const { process } = globalThis as { process?: { argv: string[] } };
-  const port = Number(process?.argv[2] ?? 8080);
-  await run(async () => {
-    await using server = await startServer(
-      serveHttp(pages),
-      "127.0.0.1",
-      port,
-      { limit: HEAD_MAX },
-    );
-    const [, bound] = server.sockets[0]!.getSockName() as [string, number];
-    console.log(`listening on http://127.0.0.1:${bound}/`);
-    await server.serveForever();
-  });
+if (isMain(import.meta)) {
+  const [port = "8080", grace = "10"] = args;
+  await run(() => serveUntilSignal(pages, Number(port), Number(grace)));
 }

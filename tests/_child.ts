@@ -19,6 +19,8 @@ export interface ChildOptions {
   allowAll?: boolean;
   /** Real milliseconds before it is killed. 10 000 unless told. */
   timeout?: number;
+  /** Whether it has an input that {@linkcode Child.write} writes to. */
+  input?: boolean;
 }
 
 /** The command line that runs a program on the runtime in use. */
@@ -30,7 +32,10 @@ export function commandLine(
   const file = fileURLToPath(new URL(`programs/${program}`, import.meta.url));
   const line = [process.execPath];
   if (runtime === "deno") line.push("run", "-q", "--no-lock");
-  if (runtime === "deno" && options.allowAll) line.push("-A");
+  if (runtime === "deno") {
+    // Deno's node:child_process grants everything where the line grants nothing.
+    line.push(options.allowAll ? "-A" : "--allow-env=ASYNCIO_NOTHING");
+  }
   return [...line, file, ...args];
 }
 
@@ -46,14 +51,14 @@ export class Child {
 
   constructor(line: readonly string[], options: ChildOptions = {}) {
     const child = spawn(line[0]!, line.slice(1), {
-      stdio: ["ignore", "pipe", "pipe"],
+      stdio: [options.input ? "pipe" : "ignore", "pipe", "pipe"],
     });
     this.#process = child;
-    child.stdout.setEncoding("utf8").on("data", (text: string) => {
+    child.stdout!.setEncoding("utf8").on("data", (text: string) => {
       this.#stdout += text;
       this.#tell();
     });
-    child.stderr.setEncoding("utf8").on("data", (text: string) => {
+    child.stderr!.setEncoding("utf8").on("data", (text: string) => {
       this.#stderr += text;
     });
     const limit = setTimeout(
@@ -105,8 +110,35 @@ export class Child {
     }
   }
 
+  /** The rests of the lines so far that begin so. */
+  lines(start: string): string[] {
+    return this.#stdout.split("\n").slice(0, -1)
+      .filter((line) => line.startsWith(start))
+      .map((line) => line.slice(start.length));
+  }
+
+  /** Writes to its input. */
+  write(text: string): void {
+    this.#process.stdin!.write(text);
+  }
+
+  /** Whether it has ended. */
+  get ended(): boolean {
+    return this.#ended;
+  }
+
+  /** Reads its output no more: it writes to a closed pipe. */
+  closeOutput(): void {
+    this.#process.stdout!.destroy();
+  }
+
+  /** Ends its input. */
+  endInput(): void {
+    this.#process.stdin!.end();
+  }
+
   /** Sends SIGINT, or another signal. */
-  kill(signal: "SIGINT" | "SIGKILL" = "SIGINT"): void {
+  kill(signal: "SIGINT" | "SIGTERM" | "SIGKILL" = "SIGINT"): void {
     // Not ChildProcess.kill: on Deno it works once, and then reports the signal as
     // the way the child ended, whatever the child did.
     if (this.#ended) return;

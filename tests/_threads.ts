@@ -2,6 +2,7 @@
 
 import { readdirSync, readFileSync } from "node:fs";
 import { logger, type LogRecord } from "../log.ts";
+import { runtime } from "./_harness.ts";
 
 /** Runs a body while the log goes to an array, as "level: message". */
 export async function quietly(
@@ -41,10 +42,13 @@ export function release(cell: Int32Array<SharedArrayBuffer>): void {
 /**
  * How many threads of workers this process has; null where that cannot be told. Deno
  * names them itself, Bun as the program does: those of a prefix "leak" are counted.
+ * Node names none: there it is how many threads there are at all.
  */
 export function workerThreads(): number | null {
   try {
-    return readdirSync("/proc/self/task").filter((id) => {
+    const ids = readdirSync("/proc/self/task");
+    if (runtime === "node") return ids.length;
+    return ids.filter((id) => {
       const name = readFileSync(`/proc/self/task/${id}/comm`, "utf8").trim();
       return /^(worker-\d+|leak_\d+)$/.test(name);
     }).length;

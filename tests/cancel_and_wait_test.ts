@@ -173,6 +173,7 @@ both("a timeout around cancelAndWait()", function* (t) {
   );
   assertInstanceOf(error, TimeoutError);
   assertEquals([t.loop.time(), currentTask()!.cancelling()], [1, 0]);
+  yield* caught(task);
 });
 
 both("several may wait for the same task", function* (t) {
@@ -233,4 +234,5 @@ both("nothing of a wait that was given up is left behind", function* (t) {
   waiter.cancel();
   yield* caught(waiter);
   assertStrictEquals(`${task}`.includes("cb="), false);
+  yield* caught(task);
 });

@@ -126,6 +126,7 @@ it("behaviour 30: for await ends with TimeoutError at the timeout", () =>
     }
     assertInstanceOf(error, TimeoutError);
     assertEquals([seen, loop.time()], [[1], 3]);
+    assertEquals(await tasks[1], 5);
   }));
 
 both(
@@ -181,6 +182,7 @@ both(
     first.cancel();
     assertInstanceOf(yield* caught(first), CancelledError);
     assertEquals([yield second, loop.time()], ["a", 2]);
+    yield sleep(1);
   },
 );
 

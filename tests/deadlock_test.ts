@@ -78,6 +78,10 @@ describe("findDeadlock()", () => {
     assertEquals(names(deadlock), ["one", "two", "three", "behind"]);
     assertEquals(deadlock!.circle, 3);
     assertEquals(deadlock!.tasks[3]!.waitsFor, "Task 'one'");
+    assertStringIncludes(
+      `${deadlock}`,
+      "Deadlock: 3 tasks wait for each other, and 1 more waits for them\n",
+    );
   });
 
   it("finds a task that waits for a lock which it holds", async () => {
@@ -87,6 +91,7 @@ describe("findDeadlock()", () => {
       await sleep(1);
     });
     assertEquals(names(deadlock), ["self"]);
+    assertStringIncludes(`${deadlock}`, "Deadlock: a task waits for itself\n");
     assertStringIncludes(`${deadlock}`, "held by Task 'self' itself");
   });
 

@@ -12,11 +12,13 @@ import { fileURLToPath } from "node:url";
 import { describe, it } from "./_harness.ts";
 import { capturedLog, type LogEntry, virtualLoop } from "./_loops.ts";
 import {
+  BaseEventLoop,
   CancelledError,
   type Coro,
   coroutine,
   createTask,
   type Executor,
+  type Future,
   getRunningLoop,
   logger,
   type LogRecord,
@@ -26,8 +28,11 @@ import {
   sleep,
   SubprocessProtocol,
   type SubprocessTransport,
+  TaskGroup,
   timeout,
+  wait,
   waitFor,
+  wrapFuture,
 } from "../mod.ts";
 
 const LINES = readFileSync(fileURLToPath(import.meta.url), "utf8").split("\n");
@@ -100,9 +105,10 @@ describe("debug mode", () => {
   it("tells of an exception that was never retrieved, with where its task was made", async () => {
     const error = new Error("lost");
     const log = await said(async () => {
-      createTask(async () => { // failing
+      const main = async () => {
         throw error;
-      });
+      };
+      createTask(main); // failing
       await sleep(0);
       await sleep(0);
     });
@@ -158,55 +164,64 @@ describe("debug mode", () => {
     assertEquals(log, []);
   });
 
-  it("tells of a slow step with the line at which the generator stopped", async () => {
-    const { loop, clock } = virtualLoop();
-    loop.setDebug(true);
-    const log = await capturedLog(() =>
-      loop.runUntilComplete(loop.createTask(function* () {
-        clock.advance(0.3);
-        yield* sleep(1); // after the slow step
-      }, { name: "slow" }))
-    );
-    assertEquals(log.length, 1);
-    assertMatch(log[0]!.text, /^Executing <Task .*'slow'/);
-    assertMatch(log[0]!.text, / took 0\.300 seconds$/);
-    assertStringIncludes(
-      log[0]!.text,
-      `debug_reports_test.ts:${placeOf("after the slow step").split(":")[1]})`,
-    );
-    loop.close();
+  it("tells of work given to a loop by what another loop runs, once a place", async () => {
+    for (const debug of [true, false]) {
+      const other = new BaseEventLoop();
+      other.setDebug(debug);
+      let future: Future<number> | undefined;
+      const log = await said(async () => {
+        for (let i = 0; i < 3; i++) other.callSoon(() => {}); // soon
+        other.callLater(1, () => {}); // later
+        future = other.createFuture<number>();
+        future.addDoneCallback(() => {});
+        getRunningLoop().callSoon(() => {
+          future!.setResult(1); // settled
+        });
+        await sleep(0.001);
+        other.callSoonThreadsafe(() => {});
+      }, { debug });
+      const texts = log.map(({ text }) => text);
+      assertEquals(texts.length, debug ? 3 : 0, texts.join("\n"));
+      if (debug) {
+        for (const [i, mark] of ["soon", "later", "settled"].entries()) {
+          assertMatch(texts[i]!, /^Non-thread-safe operation invoked on /);
+          assertStringIncludes(texts[i]!, placeOf(mark));
+        }
+      }
+      other.close();
+    }
   });
 
-  it("tells of a slow step with the line at which the async function awaits", async () => {
-    const { loop, clock } = virtualLoop();
+  it("does not mind what the host brings to a loop while another runs", async () => {
+    const { loop } = virtualLoop();
     loop.setDebug(true);
-    const log = await capturedLog(() =>
-      loop.runUntilComplete(loop.createTask(async () => {
-        await sleep(0);
-        clock.advance(0.3);
-        await sleep(1); // after the slow part
-      }, { name: "slow" }))
-    );
-    assertEquals(log.length, 1);
-    assertStringIncludes(log[0]!.text, `(now at`);
-    assertStringIncludes(log[0]!.text, placeOf("after the slow part"));
-    loop.close();
-  });
-
-  it("tells of a slow callback with where it was scheduled", async () => {
-    const { loop, clock } = virtualLoop();
-    loop.setDebug(true);
-    const log = await capturedLog(async () => {
-      const slow = () => {
-        clock.advance(0.3);
-        loop.stop();
-      };
-      loop.callSoon(slow); // scheduled
-      await loop.runForever();
+    let late: (value: number) => void = () => {};
+    const promise = new Promise<number>((resolve) => void (late = resolve));
+    let future: Future<number> | undefined;
+    await loop.runUntilComplete(async () => {
+      future = wrapFuture(promise);
+      future.addDoneCallback(() => {});
     });
-    assertEquals(log.length, 1);
-    assertStringIncludes(log[0]!.text, placeOf("scheduled"));
+    const log = await said(async () => {
+      setTimeout(() => late(1), 0);
+      await sleep(0.01);
+    });
+    assertEquals(log, []);
+    assertEquals(future!.result(), 1);
     loop.close();
+  });
+
+  it("names a coroutine of the library as the function that was called", async () => {
+    const log = await said(async () => {
+      const task = createTask(async () => {});
+      wait([task]);
+      new TaskGroup().with(async () => {});
+      await task;
+    });
+    assertEquals(
+      log.map(({ text }) => /'(.*?)'/.exec(text)![1]).toSorted(),
+      ["wait", "with"],
+    );
   });
 
   it("refuses callbacks that are coroutines", async () => {
@@ -250,9 +265,13 @@ describe("debug mode", () => {
       text.startsWith("unclosed transport")
     );
     assert(found.length >= 1, JSON.stringify(log));
-    assert(
-      found.some(({ text }) => text.includes("debug_reports_test.ts:")),
-      found[0]!.text,
+    // One was made here, the other accepted by a server that was.
+    for (const { text } of found) {
+      assertStringIncludes(text, "debug_reports_test.ts:");
+    }
+    assertEquals(
+      found.filter(({ text }) => text.includes("accepted by a server")).length,
+      1,
     );
   });
 
@@ -274,6 +293,8 @@ describe("debug mode", () => {
     );
     assertEquals(found.length, 1, JSON.stringify(log));
     assertStringIncludes(found[0]!.text, "debug_reports_test.ts:");
+    // Its pipes are part of it.
+    assertEquals(log.length, 1, JSON.stringify(log));
   });
 
   it("says nothing of what was closed", async () => {

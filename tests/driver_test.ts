@@ -9,7 +9,7 @@ import {
 import { AsyncLocalStorage } from "node:async_hooks";
 import { readFile } from "node:fs/promises";
 import process from "node:process";
-import { describe, it } from "./_harness.ts";
+import { describe, it, runtime } from "./_harness.ts";
 import { endIfHung, hostTurns, withLoop, withRealLoop } from "./_loops.ts";
 import { Child } from "./_child.ts";
 import {
@@ -96,7 +96,8 @@ for (const spelling of ["generator", "async", "callbacks"] as const) {
       await hostTurns(2);
       assert(steps > 500, `${steps} steps`);
       assert(timers.turns > 8, `${timers.turns} host timers`);
-      assert(files.read > 4, `${files.read} files`);
+      // Node's way to read a file takes five turns.
+      assert(files.read > (runtime === "node" ? 1 : 4), `${files.read} files`);
     });
 
     it("can be stopped by a host timer", async () => {

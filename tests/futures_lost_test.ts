@@ -193,7 +193,7 @@ it(
       assertEquals(reports, []);
       // Some register may point to the last ones for as long as it likes.
       assert(await collect(() => reports.length >= 10), "nothing was reported");
-    });
+    }, { realTimers: true });
     // What was left came as the loop was closed, and none came twice.
     const texts = reports.map(({ message, exception, future }) => {
       assertEquals(message, "Future exception was never retrieved");
@@ -223,5 +223,5 @@ it(
       lose();
       assert(await collect(() => collected >= 10), "nothing was collected");
       assertEquals(reports, []);
-    }),
+    }, { realTimers: true }),
 );

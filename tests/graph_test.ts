@@ -99,6 +99,7 @@ describe("captureCallGraph()", () => {
       assert(graph.callStack[0] instanceof FrameCallGraphEntry);
       assert(graph.callStack[0].suspended);
       assertStringIncludes(graph.callStack[0].frame.file, "graph_test");
+      task.cancel();
     }));
 
   it("leaves the task as it was", () =>

@@ -129,7 +129,7 @@ it("tasks hand over to each other in CPython's order, native awaits or not", () 
 
 both(
   "an expiry in the iteration of the wake-up finds the block left",
-  function* ({ co, fn, loop, platform }) {
+  function* ({ co, fn, loop, advance }) {
     const log: string[] = [];
     const future = loop.createFuture<void>();
     const task = createTask(
@@ -145,14 +145,14 @@ both(
     yield sleep(0);
     // The wake-up is queued; then the timer joins the same iteration behind it.
     future.setResult();
-    platform.clock.advance(1);
+    advance(1);
     yield task;
     assertEquals(log, ["woken", "expired: false"]);
   },
 );
 
 it("the same with native awaits between the wake-up and the end of the block", () =>
-  runVirtual(async ({ loop, platform }) => {
+  runVirtual(async ({ loop, advance }) => {
     const log: string[] = [];
     const future = loop.createFuture<void>();
     const task = createTask(async () => {
@@ -168,14 +168,14 @@ it("the same with native awaits between the wake-up and the end of the block", (
     });
     await sleep(0);
     future.setResult();
-    platform.clock.advance(1);
+    advance(1);
     await task;
     assertEquals(log, ["woken", "expired: false"]);
   }));
 
 both(
   "an expiry behind the wake-up cancels a task that waits again in the block",
-  function* ({ co, fn, loop, platform }) {
+  function* ({ co, fn, loop, advance }) {
     const log: string[] = [];
     const future = loop.createFuture<void>();
     const task = createTask(
@@ -190,7 +190,7 @@ both(
     );
     yield sleep(0);
     future.setResult();
-    platform.clock.advance(1);
+    advance(1);
     assertInstanceOf(yield* caught(task), TimeoutError);
     assertEquals(log, ["woken"]);
   },
@@ -244,16 +244,18 @@ it("a step that waits for something foreign does not hold up the others", () =>
       "foreign ends",
       "foreign done",
     ]);
-  }));
+  }, { realTimers: true }));
 
 it("a sleep after a foreign await ends: a timer wakes a loop without deadlines", () =>
-  runVirtual(async ({ loop }) => {
+  runVirtual(async ({ loop, hold }) => {
     await new Promise((resolve) => setTimeout(resolve, 2));
     await sleep(1);
     assertEquals(loop.time(), 1);
     const called: string[] = [];
     const done = loop.createFuture<void>();
+    const release = hold();
     setTimeout(() => {
+      release();
       loop.callLater(1, () => {
         called.push("from the host");
         done.setResult();
@@ -261,7 +263,7 @@ it("a sleep after a foreign await ends: a timer wakes a loop without deadlines",
     }, 2);
     await done;
     assertEquals([called, loop.time()], [["from the host"], 2]);
-  }));
+  }, { realTimers: true }));
 
 it("a timer that the host adds comes before a later one that is waited for", async () => {
   const loop = new BaseEventLoop();
@@ -298,14 +300,14 @@ both(
 
 both(
   "starvation: tasks that never rest do not keep a timer from firing",
-  function* ({ co, loop, platform }) {
+  function* ({ co, loop, advance }) {
     let stop = false;
     let turns = 0;
     const busy = co(function* () {
       while (!stop) {
         turns++;
         // The work takes time.
-        platform.clock.advance(0.01);
+        advance(0.01);
         yield sleep(0);
       }
     });

@@ -253,6 +253,7 @@ both(
     }
     assertEquals(user.get(), "main");
   },
+  { virtual: { realTimers: true } },
 );
 
 it("in a callback of the loop there is no current task, in a host timer of a task there is", () =>
@@ -267,7 +268,7 @@ it("in a callback of the loop there is no current task, in a host timer of a tas
     assertEquals(seen.length, 3);
     assertEquals(seen.slice(0, 2), [null, null]);
     assertStrictEquals(seen[2], me);
-  }));
+  }, { realTimers: true }));
 
 it("what a finished task left behind belongs to no task", () =>
   runVirtual(async () => {
@@ -283,7 +284,7 @@ it("what a finished task left behind belongs to no task", () =>
     await task;
     await left;
     assertEquals(seen, [null]);
-  }));
+  }, { realTimers: true }));
 
 it("a body of with() runs in its task in both spellings, mixed as well", () =>
   runVirtual(async ({ loop }) => {
@@ -343,7 +344,7 @@ it("a task that never touches the library runs, ends, fails and is cancelled lat
     const error = await deaf.then(() => null, (error) => error);
     assertInstanceOf(error, CancelledError);
     assertEquals([error.args, log.at(-1)], [["too late"], "ran through"]);
-  }));
+  }, { realTimers: true }));
 
 it("a cancel during a foreign await arrives at the next await of the library", () =>
   runVirtual(async ({ loop }) => {
@@ -371,7 +372,7 @@ it("a cancel during a foreign await arrives at the next await of the library", (
       ]);
     }
     assertEquals(loop.time(), 0);
-  }));
+  }, { realTimers: true }));
 
 both(
   "a coroutine is awaited once, in every form",

@@ -23,6 +23,7 @@ import { fakePlatform } from "../_platform/fake.ts";
 import { platform } from "../_platform/mod.ts";
 import { nodeSockets } from "../_platform/node_sockets.ts";
 import type {
+  StreamSocket,
   StreamSockets,
   TcpPlace,
   UnixPlace,
@@ -316,6 +317,43 @@ for (const [name, { sockets, place, resets }] of Object.entries(kinds)) {
         await pass(5);
         assertEquals(near.ear.closes, 1);
       }));
+
+    it("tells that the peer is gone when written to after the end", () =>
+      pairs(async ({ near, far }) => {
+        near.socket.resume();
+        far.socket.close();
+        await until(() => near.ear.eof);
+        await pass(5);
+        const drains = near.ear.drains;
+        for (let i = 0; i < 50 && !near.ear.closed; i++) {
+          near.socket.write(bytes("anybody there?"));
+          await pass(2);
+        }
+        assert(near.ear.error instanceof ConnectionError, `${near.ear.error}`);
+        assert(near.ear.drains >= drains);
+      }));
+
+    it(
+      "tells an owner who comes late of a reset",
+      { skip: !resets },
+      async () => {
+        const listener = await sockets.listen(place());
+        let late: StreamSocket | null = null;
+        listener.start((socket) => void (late = socket), (error) => {
+          throw error;
+        });
+        const near = own(await sockets.connect(placeOf(listener)));
+        await until(() => late !== null);
+        near.socket.abort();
+        await until(() => near.ear.closed);
+        await pass(20);
+        const far = own(late!);
+        far.socket.resume();
+        await until(() => far.ear.closed);
+        assert(far.ear.error instanceof ConnectionResetError);
+        listener.close();
+      },
+    );
 
     it("goes to a new owner with attach()", () =>
       pairs(async ({ near, far }) => {

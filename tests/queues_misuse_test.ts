@@ -21,6 +21,7 @@ import {
   sleep,
   type Task,
 } from "../mod.ts";
+import { withResolvers } from "../_platform/promises.ts";
 import { describe, it } from "./_harness.ts";
 import { withRealLoop } from "./_loops.ts";
 import { both, caught, spell, SPELLINGS } from "./_spell.ts";
@@ -176,7 +177,7 @@ describe("a queue", () => {
 it("code outside any task may await a queue of the running loop", async () => {
   const { loop } = virtualLoop();
   const queue = new Queue<string>();
-  const { promise, resolve } = Promise.withResolvers<string>();
+  const { promise, resolve } = withResolvers<string>();
   const outside = (async () => {
     await promise;
     const got = await queue.get();

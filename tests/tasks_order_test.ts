@@ -263,6 +263,7 @@ both(
     assertStrictEquals(currentTask(), other);
     assertStrictEquals(_swapCurrentTask(loop, me), other);
     assertStrictEquals(currentTask(), me);
+    other.cancel();
   },
 );
 
@@ -281,4 +282,5 @@ it("behaviour 14: a task is entered and left by hand in a callback", () =>
     assertEquals(seen.length, 3);
     assertEquals([seen[0], seen[2]], [null, null]);
     assertStrictEquals(seen[1], other);
+    yield* other;
   }));

@@ -48,6 +48,53 @@ const spans = ({ traceEvents }: Trace) =>
 
 const end = (span: TraceEvent) => span.ts! + span.dur!;
 
+/** What a viewer makes of a span: whole nanoseconds, cut off. */
+interface Slice {
+  readonly name: string;
+  readonly begin: number;
+  readonly end: number;
+  readonly depth: number;
+}
+
+/**
+ * Loads a trace as Perfetto does: the spans of a track in the order of their
+ * beginnings, one in another as they lie. One that juts out of the span around it,
+ * which Perfetto drops, is an error.
+ */
+function load({ traceEvents }: Trace): Map<number, Slice[]> {
+  const tracks = new Map<number, Slice[]>();
+  const open = new Map<number, Slice[]>();
+  const nanos = (micros: number) => Math.trunc(micros * 1000);
+  const complete = traceEvents.filter(({ ph }) => ph === "X");
+  for (const { tid } of complete) {
+    tracks.set(tid, []);
+    open.set(tid, []);
+  }
+  const inOrder = complete.toSorted((a, b) => nanos(a.ts!) - nanos(b.ts!));
+  for (const { name, tid, ts, dur } of inOrder) {
+    const begin = nanos(ts!);
+    const end = begin + nanos(dur!);
+    assert(begin >= 0, `${name} begins at ${begin}`);
+    const stack = open.get(tid)!;
+    while (stack.length > 0 && stack.at(-1)!.end <= begin) {
+      // Of no length itself: it lies at the end of the one around it.
+      if (stack.at(-1)!.end === begin && begin === end && stack.length === 1) {
+        break;
+      }
+      stack.pop();
+    }
+    const around = stack.at(-1);
+    assert(
+      around === undefined || end <= around.end,
+      `${name} ends at ${end}, ${around?.name} around it at ${around?.end}`,
+    );
+    const slice = { name, begin, end, depth: stack.length };
+    stack.push(slice);
+    tracks.get(tid)!.push(slice);
+  }
+  return tracks;
+}
+
 /** The finest difference that the rounding may make, in microseconds. */
 const ROUNDING = 0.002;
 
@@ -60,9 +107,10 @@ function life(trace: Trace, name: string): TraceEvent {
 describe("Timeline", () => {
   it("nests the spans of a TaskGroup run right", async () => {
     const trace = await recorded(program);
-    const tracks = Map.groupBy(spans(trace), ({ tid }) => tid);
+    const every = spans(trace);
     let tracksOfTasks = 0;
-    for (const [tid, all] of tracks) {
+    for (const tid of new Set(every.map((span) => span.tid))) {
+      const all = every.filter((span) => span.tid === tid);
       if (tid === 0) continue;
       tracksOfTasks++;
       const [whole, ...parts] = all;
@@ -83,6 +131,57 @@ describe("Timeline", () => {
       assert(child.ts! >= main.ts! - ROUNDING);
       assert(end(child) <= end(main) + ROUNDING);
     }
+  });
+
+  it("is loaded with the spans of a task in the one of its life", async () => {
+    const { loop } = virtualLoop();
+    const timeline = new Timeline();
+    setInstrument(timeline.instrument);
+    let seed = 7;
+    // Times that are no whole number of anything.
+    const time = () => (seed = seed * 48271 % 0x7fffffff) / 0x7fffffff / 7;
+    try {
+      await loop.runUntilComplete(async () => {
+        await new TaskGroup().with(async (group) => {
+          for (let i = 0; i < 20; i++) {
+            group.createTask(async () => {
+              for (let j = 0; j < 20; j++) await sleep(time());
+            });
+            await sleep(time());
+          }
+        });
+      });
+    } finally {
+      setInstrument(null);
+      loop.close();
+    }
+    const tracks = load(JSON.parse(JSON.stringify(timeline)) as Trace);
+    tracks.delete(0);
+    assertEquals(tracks.size, 21);
+    for (const [life, ...parts] of tracks.values()) {
+      assertEquals(life!.depth, 0);
+      assert(parts.length > 40);
+      for (const part of parts) assertEquals(part.depth, 1, part.name);
+    }
+  });
+
+  it("begins with a callback that makes a task, told of afterwards", async () => {
+    const { loop, clock } = virtualLoop();
+    const timeline = new Timeline();
+    setInstrument(timeline.instrument);
+    loop.callSoon(() => {
+      clock.advance(0.25);
+      loop.createTask(() => sleep(1), { name: "made" })
+        .addDoneCallback(() => loop.stop());
+      clock.advance(0.25);
+    });
+    await loop.runForever();
+    setInstrument(null);
+    loop.close();
+    const tracks = load(JSON.parse(JSON.stringify(timeline)) as Trace);
+    const [callback] = tracks.get(0)!;
+    assertEquals([callback!.begin, callback!.end], [0, 500_000_000]);
+    assertEquals(tracks.get(1)![0]!.begin, 250_000_000);
   });
 
   it("gives the true times, in microseconds", async () => {
@@ -106,8 +205,9 @@ describe("Timeline", () => {
   it("names the tracks, and joins a task to its maker", async () => {
     const trace = await recorded(program);
     const named = trace.traceEvents.filter(({ ph }) => ph === "M");
+    assertEquals(named[0]!.name, "process_name");
     assertEquals(
-      named.map(({ args }) => args!["name"]).toSorted(),
+      named.slice(1).map(({ args }) => args!["name"]).toSorted(),
       ["a", "b", "callbacks", "inner", "main"],
     );
     const b = life(trace, "b").tid;

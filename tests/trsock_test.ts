@@ -1,6 +1,12 @@
 /** Sockets, and views of those that others own. */
 
-import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
+import {
+  assert,
+  assertEquals,
+  assertRejects,
+  assertStrictEquals,
+  assertThrows,
+} from "@std/assert";
 import { describe, it } from "./_harness.ts";
 import { abstractName } from "./_sockets.ts";
 import {
@@ -77,6 +83,19 @@ describe("Socket", () => {
       codeOf(await assertRejects(() => second.listen())),
       "EADDRINUSE",
     );
+  });
+
+  it("is closed at the end of an await using block", async () => {
+    let kept: Socket;
+    {
+      await using sock = new Socket();
+      const disposable: AsyncDisposable = sock;
+      assertStrictEquals(disposable, sock);
+      await sock.bind(["127.0.0.1", 0]);
+      await sock.listen();
+      kept = sock;
+    }
+    assertEquals(codeOf(await assertRejects(() => kept.listen())), "EBADF");
   });
 
   it("accepts no more than its backlog while nobody asks", () =>

@@ -12,8 +12,10 @@ import { describe, it } from "./_harness.ts";
 import { abstractName, withFolder } from "./_sockets.ts";
 import { clientContext, serverContext } from "./_tls.ts";
 import {
+  createTask,
   DefaultEventLoopPolicy,
   EventLoop,
+  gather,
   getRunningLoop,
   newEventLoop,
   type OSError,
@@ -111,6 +113,26 @@ describe("Unix sockets", () => {
       server.close();
       await server.waitClosed();
       await until(() => !existsSync(path("s")));
+    }),
+  );
+
+  it(
+    "a start that is cancelled leaves the path free at once",
+    withLoop(async (loop, path) => {
+      const start = () => loop.createUnixServer(() => new Echo(), path("s"));
+      for (let turns = 0; turns < 6; turns++) {
+        const before = await start();
+        await echo(loop, path("s"));
+        before.close();
+        const task = createTask(start());
+        for (let i = 0; i < turns; i++) await sleep(0);
+        if (task.cancel()) await gather([task], { returnExceptions: true });
+        else (await task).close();
+        const after = await start();
+        await echo(loop, path("s"));
+        after.close();
+        await after.waitClosed();
+      }
     }),
   );
 

@@ -112,7 +112,10 @@ const gates: Record<string, Gate> = {
     );
   },
   tsc: () => run(need("tsc", findTsc()), "-p", "tsconfig.json"),
-  doc: () => run(deno, "doc", "--lint", ...exportEntries()),
+  doc: () => {
+    run(deno, "doc", "--lint", ...exportEntries());
+    run(deno, "run", "-A", "tools/doc_coverage.ts");
+  },
   publish: () => run(deno, "publish", "--dry-run", "--allow-dirty"),
   doctest: () => {
     // The adapters have no examples, and a file of them may be for one runtime.

@@ -63,6 +63,30 @@ export function findBun(): Command | undefined {
   );
 }
 
+/** Whether a command is a Node that the library runs on. */
+function isNode(command: Command): boolean {
+  const [program, ...args] = command;
+  const { status, stdout } = spawnSync(program, [...args, "--version"], {
+    encoding: "utf8",
+    stdio: ["ignore", "pipe", "ignore"],
+  });
+  const [, major, minor] = /^v(\d+)\.(\d+)/.exec(stdout ?? "") ?? [];
+  if (status !== 0 || major === undefined) return false;
+  return Number(major) > 20 || Number(major) === 20 && Number(minor) >= 16;
+}
+
+/**
+ * Finds Node 20.16 or newer.
+ *
+ * @param version The version to get through npx; the one on the PATH unless given.
+ */
+export function findNode(version?: string): Command | undefined {
+  const command: Command = version === undefined
+    ? ["node"]
+    : ["npx", "-y", "-p", `node@${version}`, "node"];
+  return isNode(command) ? command : undefined;
+}
+
 /** Finds tsc: always the pinned version, since its checks differ by version. */
 export function findTsc(): Command | undefined {
   return first(

@@ -1,13 +1,16 @@
 // deno-lint-ignore-file no-console
 /**
- * Runs the tests on Deno and on Bun and closes with one line that sums both.
+ * Runs the tests on Deno, Bun and Node and closes with one line that sums them all.
  *
- *     deno task test [--only deno|bun] [--filter name] [file or folder …] [flags]
+ *     deno task test [--only runtime] [--filter name] [file or folder …] [flags]
+ *
+ * The runtimes are `deno`, `bun` and `node`; Node is the one on the PATH, or, as
+ * `node@26`, one that npx gets. It runs the npm package, compiled for it.
  *
  * A word picks the test files whose path contains it. `--filter` takes a part of
  * a test's full name or a /regular expression/, as `deno test` does. Any other
  * flag goes to `deno test`, so it needs `--only deno`; after `--only bun`, to
- * `bun test`.
+ * `bun test`; after `--only node`, to `node --test`.
  *
  * @module
  */
@@ -19,16 +22,25 @@ import {
   readFileSync,
   rmSync,
 } from "node:fs";
+import { availableParallelism } from "node:os";
 import process from "node:process";
 import { stripVTControlCharacters } from "node:util";
+import { prepareNodeTests } from "./node_tests.ts";
 import {
   type Command,
   findBun,
   findDeno,
+  findNode,
   stdFlags,
   stdOnBun,
   stdOnDeno,
 } from "./runtimes.ts";
+
+/** What looks at the sources and the pages, not at what a runtime makes of them. */
+const NOT_ON_NODE: ReadonlySet<string> = new Set([
+  "./tests/docs_test.ts",
+  "./tests/tooling_test.ts",
+]);
 
 /** What ends a runtime that hangs where no test's own limit can see it. */
 const RUNTIME_LIMIT_MS = 6 * 60_000;
@@ -54,13 +66,14 @@ function parse(argv: readonly string[]): Options {
     else if (arg.startsWith("-")) flags.push(arg);
     else words.push(arg.replace(/^\.\//, ""));
   }
-  if (only !== undefined && only !== "deno" && only !== "bun") {
-    throw new Error(`--only takes deno or bun: received ${only}`);
+  if (only !== undefined && !/^(deno|bun|node(@[\w.]+)?)$/.test(only)) {
+    throw new Error(
+      `--only takes deno, bun, node or, say, node@26: received ${only}`,
+    );
   }
   if (flags.length > 0 && only === undefined) {
     throw new Error(
-      `Cannot pass ${flags.join(" ")} to both runtimes: add --only deno or ` +
-        "--only bun",
+      `Cannot pass ${flags.join(" ")} to all runtimes: add --only and one`,
     );
   }
   return { only, filter, words, flags };
@@ -88,14 +101,17 @@ interface Counts {
   skipped: number;
 }
 
-/** Counts the tests of a JUnit report, which both runtimes write. */
+/** What Node 20 says of a test that the filter does not want. */
+const UNWANTED = /<skipped [^>]*message="test name does not match pattern"/g;
+
+/** Counts the tests of a JUnit report, which all runtimes write. */
 function countReport(path: string): Counts {
   const xml = existsSync(path) ? readFileSync(path, "utf8") : "";
   const count = (re: RegExp) => xml.match(re)?.length ?? 0;
   const failed = count(/<(failure|error)\b/g);
-  const skipped = count(/<skipped\b/g);
-  const passed = count(/<testcase\b/g) - failed - skipped;
-  return { passed, failed, skipped };
+  const all = count(/<skipped\b/g);
+  const passed = count(/<testcase\b/g) - failed - all;
+  return { passed, failed, skipped: all - count(UNWANTED) };
 }
 
 /** Runs a command, its output going to the terminal, and returns the output. */
@@ -227,11 +243,43 @@ async function onBun(): Promise<void> {
   add(await runTests(`bun, @std from ${stdOnBun()}`, command, report));
 }
 
+async function onNode(): Promise<void> {
+  const what = options.only ?? "node";
+  const node = findNode(what.split("@")[1]);
+  if (!node) return missing(what);
+  const folder = prepareNodeTests();
+  const report = `${folder}/report.xml`;
+  const filter = options.filter === undefined
+    ? []
+    : [`--test-name-pattern=${asRegex(options.filter)}`];
+  const command: Command = [
+    ...node,
+    "--test",
+    `--test-concurrency=${availableParallelism()}`,
+    "--test-reporter=spec",
+    "--test-reporter-destination=stdout",
+    "--test-reporter=junit",
+    `--test-reporter-destination=${report}`,
+    ...filter,
+    ...options.flags,
+    ...files
+      .filter((path) => !NOT_ON_NODE.has(path))
+      .map((path) => `${folder}/${path.slice(2, -".ts".length)}.js`),
+  ];
+  try {
+    add(await runTests(`${what}, @std from stand-ins`, command, report));
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
 if (files.length === 0) {
   console.log(`no test file matches ${options.words.join(" ")}`);
 } else {
-  if (options.only !== "bun") await onDeno();
-  if (options.only !== "deno") await onBun();
+  const { only = "" } = options;
+  if (only === "" || only === "deno") await onDeno();
+  if (only === "" || only === "bun") await onBun();
+  if (only === "" || only.startsWith("node")) await onNode();
 }
 const { passed, failed, skipped } = total;
 console.log(`\n${passed} passed, ${failed} failed, ${skipped} skipped`);
