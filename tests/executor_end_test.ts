@@ -244,11 +244,14 @@ describe("workers", () => {
       assert(outcomes.fulfilled > 20 && outcomes.rejected > 50);
       await pool.shutdown();
       assertEquals(pool.statistics().workers, 0);
+      // Threads of the runtime's own may have ended, too, where all are counted.
+      const left = () =>
+        before === null ? null : Math.max(before, workerThreads() ?? 0);
       // Deno's workers end at their next turn.
-      for (let i = 0; i < 300 && workerThreads() !== before; i++) {
+      for (let i = 0; i < 300 && left() !== before; i++) {
         await new Promise((done) => setTimeout(done, 10));
       }
-      assertEquals([workerThreads(), most > 0], [before, true]);
+      assertEquals([left(), most > 0], [before, true]);
     }));
 
   it("do not keep the process alive: idle ones, nor after a shutdown", {

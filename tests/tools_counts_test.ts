@@ -43,6 +43,12 @@ describe("the support table", () => {
       insert(`before\n${begin}\nold\n${end}\nafter`, table),
       `before\n${begin}\n\n${table}\n\n${end}\nafter`,
     );
+    const first = insert("before\n\n## Documentation\n", table);
+    assertEquals(
+      first,
+      `before\n\n## Runtimes\n\n${begin}\n\n${table}\n\n${end}\n\n## Documentation\n`,
+    );
+    assertEquals(insert(first, table), first);
     assertThrows(() => insert("no place", table), Error, "missing");
   });
 });

@@ -83,10 +83,15 @@ export function tableOf(
   ].join("\n");
 }
 
-/** Puts a table into a document, in place of the one that is there. */
+/** Puts a table into a document, in place of the one that is there, or as a section. */
 export function insert(text: string, table: string): string {
   const from = text.indexOf(BEGIN);
   const to = text.indexOf(END);
+  const next = text.indexOf("## Documentation\n");
+  if (from < 0 && next >= 0) {
+    const section = `## Runtimes\n\n${BEGIN}\n\n${table}\n\n${END}\n\n`;
+    return text.slice(0, next) + section + text.slice(next);
+  }
   if (from < 0 || to < from) {
     throw new Error(`no place for the table: ${BEGIN} and ${END} are missing`);
   }
