@@ -208,16 +208,23 @@ export class Task<T> extends Future<T> {
     // Async code may wait in several places at once: each is told, the first one
     // first, which stands last in the list.
     let point = this._points;
-    const several = point !== null && point._next !== null;
-    while (point !== null && point._next !== null) point = point._next;
-    while (point !== null) {
+    // Those within which others wait, blocks for one, wait for nothing themselves.
+    let waits = 0;
+    let last = point;
+    for (; point !== null; point = point._next) {
+      if (point._waiting !== null) waits++;
+      last = point;
+    }
+    for (point = last; point !== null;) {
       const before: AwaitPoint<unknown> | null = point._previous;
       const waiting = point._waiting;
       if (waiting !== null) {
         if (waiting.cancel(message)) delivered = true;
-        else if (several && waiting.done()) {
+        else if (waits > 1 && waiting.done()) {
           // Woken, and in the ready queue. One alone is told there by the task.
-          point._thrown = waiting._cancellation() ?? cancellation(message);
+          if (!(point._thrown instanceof CancelledError)) {
+            point._thrown = waiting._cancellation() ?? cancellation(message);
+          }
           delivered = true;
         }
       }

@@ -27,6 +27,7 @@ import {
   startServer,
   type StreamReader,
   type StreamWriter,
+  type Task,
   TimeoutError,
   type Transport,
   waitFor,
@@ -84,6 +85,8 @@ interface Counts {
   serverResets: number;
   slow: number;
   cancels: number;
+  drainCancels: number;
+  requestCancels: number;
   lateConnects: number;
   bytes: number;
 }
@@ -118,6 +121,8 @@ class Soak {
     serverResets: 0,
     slow: 0,
     cancels: 0,
+    drainCancels: 0,
+    requestCancels: 0,
     lateConnects: 0,
     bytes: 0,
   };
@@ -272,6 +277,18 @@ function streamEcho(soak: Soak) {
   };
 }
 
+/** Cancels a task and waits for it: whether it has ended by that. */
+function* cancelled(task: Task<void>): Coro<boolean> {
+  const asked = task.cancel();
+  try {
+    yield* task;
+    return false;
+  } catch (error) {
+    if (!asked || !(error instanceof CancelledError)) throw error;
+    return true;
+  }
+}
+
 /** A connection of a client, and its places. */
 class Client {
   readonly #soak: Soak;
@@ -279,6 +296,8 @@ class Client {
   readonly #writer: StreamWriter;
   #sent = 0;
   #got = 0;
+  /** What a slow reader has still to send. */
+  #owed = 0;
   /** For a report of what stands still. */
   #doing = "nothing";
 
@@ -346,9 +365,15 @@ class Client {
     const size = this.#soak.size() * 4 + LONGEST;
     this.#doing = `slow reading of ${size}`;
     this.#soak.counts.slow++;
-    const sending = createTask(this.#send(size));
+    this.#owed = size;
+    let sending = createTask(this.#send());
     try {
       yield* sleep((5 + this.#soak.roll(20)) / 1000);
+      if (this.#soak.roll(2) === 0) {
+        // What was written before the drain stays written.
+        if (yield* cancelled(sending)) this.#soak.counts.drainCancels++;
+        sending = createTask(this.#send());
+      }
       for (let left = size; left > 0;) {
         const count = Math.min(left, 1 + this.#soak.roll(30000));
         this.#take(yield* this.#reader.readExactly(count));
@@ -361,9 +386,11 @@ class Client {
     }
   }
 
-  *#send(size: number): Coro<void> {
-    for (let left = size; left > 0; left -= LONGEST) {
-      this.#write(Math.min(left, LONGEST));
+  *#send(): Coro<void> {
+    while (this.#owed > 0) {
+      const count = Math.min(this.#owed, LONGEST);
+      this.#owed -= count;
+      this.#write(count);
       yield* this.#writer.drain();
     }
   }
@@ -388,6 +415,11 @@ class Client {
         throw new Error(`${rest.length} of the last ${size} bytes came back`);
       }
       this.#take(rest);
+    } else if (how === 2) {
+      // What of the answer has come, or is still to come, is nobody's.
+      const task = createTask(this.request());
+      yield* sleep(this.#soak.roll(2) / 1000);
+      if (yield* cancelled(task)) this.#soak.counts.requestCancels++;
     }
     yield* this.close();
   }

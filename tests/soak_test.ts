@@ -14,17 +14,17 @@ it(
     assertEquals(report.wrong, []);
     assertEquals(report.requests, 20_000);
     // The dice have tried everything.
-    const { halfCloses, resets, serverResets, slow, cancels, lateConnects } =
-      report;
     for (
-      const count of [
-        halfCloses,
-        resets,
-        serverResets,
-        slow,
-        cancels,
-        lateConnects,
-      ]
-    ) assert(count > 0);
+      const what of [
+        "halfCloses",
+        "resets",
+        "serverResets",
+        "slow",
+        "cancels",
+        "drainCancels",
+        "requestCancels",
+        "lateConnects",
+      ] as const
+    ) assert(report[what] > 0, `no ${what}`);
   },
 );
