@@ -11,6 +11,7 @@ import { bunSockets } from "./bun_sockets.ts";
 import { bunWorkers } from "./bun_workers.ts";
 import { nodeDatagrams } from "./node_datagrams.ts";
 import { nodeDns } from "./dns.ts";
+import { once } from "./once.ts";
 import { nodeTls } from "./tls.ts";
 import type { Platform } from "./types.ts";
 
@@ -19,6 +20,8 @@ export function bunPlatform(): Platform {
   const process = host.process!;
   const hooks = builtin<AsyncHooksModule>("node:async_hooks")!;
   const { AsyncLocalStorage } = hooks;
+  const processes = once(() => noted(bunProcesses()));
+  const workers = once(bunWorkers);
   return {
     runtime: "bun",
     clock: hostClock(1e-6),
@@ -38,7 +41,11 @@ export function bunPlatform(): Platform {
     dns: nodeDns(),
     tls: nodeTls(),
     pipes: bunPipes(),
-    processes: noted(bunProcesses()),
-    workers: bunWorkers(),
+    get processes() {
+      return processes();
+    },
+    get workers() {
+      return workers();
+    },
   };
 }

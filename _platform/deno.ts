@@ -16,6 +16,7 @@ import { denoSignals } from "./deno_signals.ts";
 import { denoSockets } from "./deno_sockets.ts";
 import { denoWorkers } from "./deno_workers.ts";
 import { nodeDns } from "./dns.ts";
+import { once } from "./once.ts";
 import { nodeTls } from "./tls.ts";
 import type { ContextStore, Platform } from "./types.ts";
 
@@ -23,6 +24,32 @@ import type { ContextStore, Platform } from "./types.ts";
 interface ContextOps {
   getAsyncContext(): unknown;
   setAsyncContext(context: unknown): unknown;
+  /** What AsyncLocalStorage is made of. */
+  readonly AsyncVariable?: new () => {
+    enter(value: unknown): unknown;
+    get(): unknown;
+  };
+}
+
+/** The runtime's own store, beside which the library's is tried. */
+function hostStore(core: ContextOps): ContextStore<object> {
+  if (typeof core.AsyncVariable !== "function") {
+    const hooks = builtin<AsyncHooksModule>("node:async_hooks")!;
+    return asyncHooksContext(hooks, promiseHop).createStore();
+  }
+  // The same without node:process, which takes longer to load than this library.
+  const variable = new core.AsyncVariable();
+  return {
+    get: () => variable.get() as object | undefined,
+    run(value, fn) {
+      const before = variable.enter(value);
+      try {
+        return fn();
+      } finally {
+        core.setAsyncContext(before);
+      }
+    },
+  };
 }
 
 /**
@@ -38,18 +65,13 @@ export function findContextOps(deno: unknown): ContextOps | undefined {
       typeof core?.getAsyncContext !== "function" ||
       typeof core.setAsyncContext !== "function"
     ) return undefined;
-    const hooks = builtin<AsyncHooksModule>("node:async_hooks")!;
-    const als = new hooks.AsyncLocalStorage<object>();
-    const mark = {};
-    const own = rawStore<object>(core);
+    const [own, other] = [rawStore<object>(core), hostStore(core)];
+    const [mine, its] = [{}, {}];
+    const both = () => own.get() === mine && other.get() === its;
     // Each must see its own value inside the other's, and nothing outside.
-    const fine = own.run(mark, () =>
-      als.run(mark, () =>
-        own.get() === mark && als.getStore() === mark)) &&
-      als.run(mark, () =>
-        own.run(mark, () =>
-          own.get() === mark && als.getStore() === mark)) &&
-      own.get() === undefined && als.getStore() === undefined;
+    const fine = own.run(mine, () => other.run(its, both)) &&
+      other.run(its, () => own.run(mine, both)) &&
+      own.get() === undefined && other.get() === undefined;
     return fine ? core : undefined;
   } catch {
     return undefined;
@@ -111,16 +133,17 @@ export function rawStore<T extends object>(ops: ContextOps): ContextStore<T> {
 /** Makes the platform for Deno. */
 export function denoPlatform(): Platform {
   const deno = host.Deno!;
-  const hooks = builtin<AsyncHooksModule>("node:async_hooks")!;
+  const processes = once(() => noted(denoProcesses()));
+  const workers = once(denoWorkers);
   const ops = findContextOps(deno);
-  const context = asyncHooksContext(hooks, denoHop(ops));
+  const hop = denoHop(ops);
   const os = deno.build.os === "windows" ? "win32" : deno.build.os;
   return {
     runtime: "deno",
     clock: hostClock(1e-6),
     context: ops === undefined
-      ? context
-      : { createStore: () => rawStore(ops), hop: context.hop },
+      ? asyncHooksContext(builtin<AsyncHooksModule>("node:async_hooks")!, hop)
+      : { createStore: () => rawStore(ops), hop },
     os: {
       name: os,
       pid: deno.pid,
@@ -140,7 +163,11 @@ export function denoPlatform(): Platform {
     dns: nodeDns(),
     tls: nodeTls(),
     pipes: denoPipes(),
-    processes: noted(denoProcesses()),
-    workers: denoWorkers(),
+    get processes() {
+      return processes();
+    },
+    get workers() {
+      return workers();
+    },
   };
 }

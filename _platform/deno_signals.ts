@@ -263,7 +263,10 @@ function endIfWanted(event: Event, error: unknown): void {
 /** Signals of this Deno process. */
 export function denoSignals(os: string): Signals {
   return {
-    numbers: signalNumbers(os),
+    // Not before somebody asks: the table is a module that takes long to load.
+    get numbers() {
+      return signalNumbers(os);
+    },
     add: (name, handler) => deno().addSignalListener(name, handler),
     remove: (name, handler) => deno().removeSignalListener(name, handler),
     isHandled,

@@ -86,6 +86,8 @@ export function fakePlatform(options: FakeOptions = {}): FakePlatform {
     tls: real.tls,
     pipes: real.pipes,
     processes: real.processes,
-    workers: real.workers,
+    get workers() {
+      return real.workers;
+    },
   };
 }

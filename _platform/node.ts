@@ -12,6 +12,7 @@ import { nodeProcesses } from "./node_processes.ts";
 import { nodeSignals } from "./node_signals.ts";
 import { nodeSockets } from "./node_sockets.ts";
 import { nodeWorkers } from "./node_workers.ts";
+import { once } from "./once.ts";
 import { nodeTls } from "./tls.ts";
 import type { Platform } from "./types.ts";
 
@@ -31,6 +32,8 @@ export function nodePlatform(): Platform {
   const { isMainThread } = builtin<{ isMainThread: boolean }>(
     "node:worker_threads",
   )!;
+  const processes = once(() => noted(nodeProcesses()));
+  const workers = once(nodeWorkers);
   return {
     runtime: "node",
     clock: hostClock(1e-6),
@@ -47,7 +50,11 @@ export function nodePlatform(): Platform {
     dns: nodeDns(),
     tls: nodeTls(),
     pipes: nodePipes(),
-    processes: noted(nodeProcesses()),
-    workers: nodeWorkers(),
+    get processes() {
+      return processes();
+    },
+    get workers() {
+      return workers();
+    },
   };
 }

@@ -60,7 +60,10 @@ function add(name: string, handler: () => void): void {
 /** Signals of this Node process. */
 export function nodeSignals(os: string): Signals {
   return {
-    numbers: signalNumbers(os),
+    // Not before somebody asks: the table is a module that takes long to load.
+    get numbers() {
+      return signalNumbers(os);
+    },
     add,
     remove: (name, handler) => ownProcess().off(name, handler),
     isHandled,

@@ -348,7 +348,13 @@ class Client {
   *#readCancelled(size: number): Coro<void> {
     for (let tries = 1 + this.#soak.roll(3); tries > 0; tries--) {
       const task = createTask(this.#reader.readExactly(size));
-      yield* sleep(this.#soak.roll(2) / 1000);
+      try {
+        yield* sleep(this.#soak.roll(2) / 1000);
+      } catch (error) {
+        // The request itself is cancelled.
+        yield* task.cancelAndWait();
+        throw error;
+      }
       const cancelled = task.cancel();
       try {
         return this.#take(yield* task);
@@ -362,18 +368,21 @@ class Client {
 
   /** Sends much and takes nothing for a while. */
   *slow(): Coro<void> {
-    const size = this.#soak.size() * 4 + LONGEST;
+    // Some of them more than the system's own buffers take.
+    const much = this.#soak.roll(5) === 0 ? 40 : 1;
+    const size = this.#soak.size() * 4 + LONGEST * much;
     this.#doing = `slow reading of ${size}`;
     this.#soak.counts.slow++;
     this.#owed = size;
     let sending = createTask(this.#send());
     try {
-      yield* sleep((5 + this.#soak.roll(20)) / 1000);
       if (this.#soak.roll(2) === 0) {
+        yield* sleep(this.#soak.roll(2) / 1000);
         // What was written before the drain stays written.
         if (yield* cancelled(sending)) this.#soak.counts.drainCancels++;
         sending = createTask(this.#send());
       }
+      yield* sleep((5 + this.#soak.roll(20)) / 1000);
       for (let left = size; left > 0;) {
         const count = Math.min(left, 1 + this.#soak.roll(30000));
         this.#take(yield* this.#reader.readExactly(count));
@@ -603,7 +612,7 @@ if (import.meta.main) {
     ...grows(heap) ? ["the heap grows"] : [],
   ];
   for (const [name, count] of Object.entries(counts)) {
-    console.log(`${name.padEnd(14)}${count}`);
+    console.log(`${name.padEnd(16)}${count}`);
   }
   console.log(
     `${seconds.toFixed(1)} s, ` +
