@@ -5,7 +5,8 @@
 
 import { NotImplementedError } from "../exceptions.ts";
 import type { Compiled, Evaluator, Value } from "./evaluator.ts";
-import { builtin } from "./host.ts";
+import { builtin, host } from "./host.ts";
+import { ownError } from "./socket_errors.ts";
 
 interface Evaluated {
   readonly exceptionDetails?: {
@@ -42,28 +43,59 @@ interface ModulePart {
   ): string;
 }
 
+/** Deno's permissions. */
+interface Permissions {
+  readonly permissions: { querySync(what: object): { readonly state: string } };
+}
+
 /** Under which the inspector keeps what inputs have made. */
 const GROUP = "inputs";
 
-function problemOf(error: unknown, code: string): Compiled {
-  const text = String((error as Error)?.message ?? error);
-  const first = text.split("\n", 1)[0]!.replace(/^SyntaxError: /, "");
-  const place = /:(\d+):(\d+)\)?\s*$/.exec(text);
-  if (/Unterminated template/.test(first)) return { kind: "incomplete" };
-  if (place === null) return { kind: "wrong", problem: first };
-  const [, line, column] = place;
-  const lines = code.trimEnd().split("\n");
-  const isEnd = Number(line) > lines.length ||
-    Number(line) === lines.length &&
-      Number(column) > lines[lines.length - 1]!.length;
-  return isEnd
-    ? { kind: "incomplete" }
-    : { kind: "wrong", problem: `${first} (line ${line}:${column})` };
+/** What is wrong with some code, and where. */
+interface Problem {
+  readonly text: string;
+  readonly place: { readonly line: number; readonly column: number } | null;
+}
+
+type Strip = NonNullable<ModulePart["stripTypeScriptTypes"]>;
+
+/** What is wrong with some code; null if nothing is. */
+function problemOf(code: string, strip: Strip): Problem | null {
+  try {
+    // Stripping alone does not tell of all that is wrong.
+    strip(code, { mode: "transform" });
+    return null;
+  } catch (error) {
+    const text = String((error as Error)?.message ?? error);
+    const place = /:(\d+):(\d+)\)?\s*$/.exec(text);
+    return {
+      text: text.split("\n", 1)[0]!.replace(/^SyntaxError: /, ""),
+      place: place && { line: Number(place[1]), column: Number(place[2]) },
+    };
+  }
+}
+
+/** Ends a comment if one is open; it is wrong anywhere else. */
+const COMMENT_END = "\n*/";
+/** What may stand behind the last token. */
+const NOTHING = /^(?:\s|\/\/.*|\/\*[^]*?(?:\*\/|$))*$/;
+
+/** Whether more may make an input right that is wrong as it stands. */
+function isIncomplete(code: string, { text, place }: Problem): boolean {
+  if (
+    /(?:Unexpected|Unexpected token|got) \W*eof\b|Unterminated template/.test(
+      text,
+    )
+  ) return true;
+  if (place === null) return false;
+  const [line = "", ...more] = code.split("\n").slice(place.line - 1);
+  const rest = [...line].slice(place.column - 1).join("");
+  return NOTHING.test([rest, ...more].join("\n"));
 }
 
 class DenoEvaluator implements Evaluator {
   readonly #session: Session;
-  readonly #strip: NonNullable<ModulePart["stripTypeScriptTypes"]>;
+  readonly #strip: Strip;
   readonly #hooks: NonNullable<V8["promiseHooks"]>;
   /**
    * The promises of inputs that run. V8's inspector tells when one is collected, in
@@ -74,7 +106,7 @@ class DenoEvaluator implements Evaluator {
 
   constructor(
     session: Session,
-    strip: NonNullable<ModulePart["stripTypeScriptTypes"]>,
+    strip: Strip,
     hooks: NonNullable<V8["promiseHooks"]>,
   ) {
     this.#session = session;
@@ -84,20 +116,31 @@ class DenoEvaluator implements Evaluator {
   }
 
   compile(code: string): Compiled {
-    let script: string;
-    try {
-      // Stripping alone does not tell of all that is wrong.
-      script = this.#strip(code, { mode: "transform" });
-    } catch (error) {
-      return problemOf(error, code);
+    const problem = problemOf(code, this.#strip);
+    if (problem !== null) {
+      if (isIncomplete(code, problem)) return { kind: "incomplete" };
+      const { text, place } = problem;
+      const where = place === null
+        ? ""
+        : ` (line ${place.line}:${place.column})`;
+      return { kind: "wrong", problem: `${text}${where}` };
     }
+    // The parser does not mind a comment without an end.
+    if (
+      code.includes("/*") && problemOf(code + COMMENT_END, this.#strip) === null
+    ) return { kind: "incomplete" };
     try {
       // It keeps imports that only look unused; enums need the other mode.
-      script = this.#strip(code, { mode: "strip" });
+      return {
+        kind: "ready",
+        script: this.#strip(code, { mode: "strip" }),
+      };
     } catch {
-      // What the other mode made is what runs.
+      return {
+        kind: "ready",
+        script: this.#strip(code, { mode: "transform" }),
+      };
     }
-    return { kind: "ready", script };
   }
 
   async run(script: string): Promise<Value> {
@@ -164,9 +207,28 @@ function compileError({ exceptionDetails }: Evaluated): SyntaxError {
   return error;
 }
 
+/** Asked first: otherwise Deno's own prompt would come in between. */
+function checkGrant(): void {
+  const { permissions } = host.Deno as unknown as Permissions;
+  const isGranted = (what: object) =>
+    permissions.querySync(what).state === "granted";
+  // node:repl looks at the environment.
+  if (
+    isGranted({ name: "sys", kind: "inspector" }) && isGranted({ name: "env" })
+  ) {
+    return;
+  }
+  throw ownError(
+    "Cannot run a REPL",
+    "EACCES",
+    "Deno needs --allow-env --allow-sys=inspector",
+  );
+}
+
 /**
  * Makes it.
  *
+ * @throws {PermissionError} Where Deno grants too little.
  * @throws {NotImplementedError} Where Deno is too old.
  */
 export function denoEvaluator(): Evaluator {
@@ -176,5 +238,6 @@ export function denoEvaluator(): Evaluator {
   if (!inspector?.Session || !strip || !hooks) {
     throw new NotImplementedError("Cannot run a REPL: this Deno is too old");
   }
+  checkGrant();
   return new DenoEvaluator(new inspector.Session(), strip, hooks);
 }
