@@ -12,23 +12,11 @@ import {
   FdSource,
   openFile,
 } from "./node_pipes.ts";
-import { named, nameOf } from "./pipe_files.ts";
-import {
-  FileReadSource,
-  FileSink,
-  StreamSink,
-  streamSource,
-} from "./pipe_streams.ts";
-import type {
-  Pipes,
-  PipeSource,
-  PipeTarget,
-  ReadPipe,
-  WritePipe,
-} from "./pipes.ts";
+import { pipesBy, type Unopened } from "./pipe_opening.ts";
+import { streamSource } from "./pipe_streams.ts";
+import type { Pipes } from "./pipes.ts";
 import { PulledPipe, type PullSource } from "./pulled_pipe.ts";
 import { PushedPipe, type PushSink } from "./pushed_pipe.ts";
-import { systemError } from "./socket_errors.ts";
 
 /** What Bun writes to a descriptor with. */
 export interface BunSink {
@@ -133,7 +121,7 @@ class FdStreamSource implements PullSource {
 
 /** The descriptor of what is to be opened. */
 async function openFd(
-  what: { readonly fd: number } | { readonly path: string },
+  what: Unopened,
   writes: boolean,
   signal: AbortSignal | undefined,
 ): Promise<OpenFifo> {
@@ -147,19 +135,8 @@ async function openFd(
 export function bunPipes(): Pipes {
   const bun = host.Bun as unknown as BunFiles;
 
-  async function openRead(
-    from: PipeSource,
-    signal?: AbortSignal,
-  ): Promise<ReadPipe> {
-    if (from instanceof ReadableStream) {
-      return new PulledPipe(streamSource(from), "the stream");
-    }
-    const what = named(from, "read");
-    const name = nameOf(what);
-    if ("file" in what) {
-      return new PulledPipe(new FileReadSource(what.file), name);
-    }
-    try {
+  return pipesBy({
+    async read(what, name, signal) {
       const { fd, first } = await openFd(what, false, signal);
       return canBeWaitedFor(fd)
         ? new PulledPipe(
@@ -168,23 +145,8 @@ export function bunPipes(): Pipes {
           true,
         )
         : new PulledPipe(new FdSource(fd), name);
-    } catch (error) {
-      signal?.throwIfAborted();
-      throw systemError(`Cannot open ${name} to read it`, error);
-    }
-  }
-
-  async function openWrite(
-    to: PipeTarget,
-    signal?: AbortSignal,
-  ): Promise<WritePipe> {
-    if (to instanceof WritableStream) {
-      return new PushedPipe(new StreamSink(to), "the stream");
-    }
-    const what = named(to, "write");
-    const name = nameOf(what);
-    if ("file" in what) return new PushedPipe(new FileSink(what.file), name);
-    try {
+    },
+    async write(what, name, signal) {
       const { fd } = await openFd(what, true, signal);
       return new PushedPipe(
         canBeWaitedFor(fd)
@@ -192,13 +154,8 @@ export function bunPipes(): Pipes {
           : new FdSink(fd),
         name,
       );
-    } catch (error) {
-      signal?.throwIfAborted();
-      throw systemError(`Cannot open ${name} to write it`, error);
-    }
-  }
-
-  return { openRead, openWrite };
+    },
+  });
 }
 
 function ignore(): void {}

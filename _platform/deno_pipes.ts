@@ -16,24 +16,12 @@ import {
   NodeSource,
   socketOf,
 } from "./node_pipes.ts";
-import { type Named, named, nameOf } from "./pipe_files.ts";
-import {
-  FileReadSource,
-  FileSink,
-  StreamSink,
-  streamSource,
-} from "./pipe_streams.ts";
-import type {
-  HostFile,
-  Pipes,
-  PipeSource,
-  PipeTarget,
-  ReadPipe,
-  WritePipe,
-} from "./pipes.ts";
+import { pipesBy } from "./pipe_opening.ts";
+import { FileReadSource, FileSink } from "./pipe_streams.ts";
+import type { HostFile, Pipes } from "./pipes.ts";
 import { PulledPipe, type PullSource } from "./pulled_pipe.ts";
 import { PushedPipe, type PushSink } from "./pushed_pipe.ts";
-import { codeOf, systemError } from "./socket_errors.ts";
+import { codeOf } from "./socket_errors.ts";
 
 interface DenoFiles {
   readonly stdin: HostFile;
@@ -75,13 +63,10 @@ export function denoPipes(): Pipes {
   const deno = host.Deno as unknown as DenoFiles;
 
   async function open(
-    what: Named,
+    path: string,
     writes: boolean,
     signal: AbortSignal | undefined,
-  ): Promise<HostFile | null> {
-    if ("file" in what) return what.file;
-    if (!("path" in what)) return null;
-    const { path } = what;
+  ): Promise<HostFile> {
     if (mayOpenBothEnds(path) && isFifo(path)) {
       return await openEnd(path, writes, signal);
     }
@@ -177,51 +162,18 @@ export function denoPipes(): Pipes {
     }
   }
 
-  async function openRead(
-    from: PipeSource,
-    signal?: AbortSignal,
-  ): Promise<ReadPipe> {
-    if (from instanceof ReadableStream) {
-      return new PulledPipe(streamSource(from), "the stream");
-    }
-    const what = named(from, "read");
-    const name = nameOf(what);
-    try {
-      const file = await open(what, false, signal);
-      return new PulledPipe(
-        file === null
-          ? fdSource((what as { fd: number }).fd)
-          : new FileReadSource(file),
-        name,
-      );
-    } catch (error) {
-      signal?.throwIfAborted();
-      throw systemError(`Cannot open ${name} to read it`, error);
-    }
-  }
-
-  async function openWrite(
-    to: PipeTarget,
-    signal?: AbortSignal,
-  ): Promise<WritePipe> {
-    if (to instanceof WritableStream) {
-      return new PushedPipe(new StreamSink(to), "the stream");
-    }
-    const what = named(to, "write");
-    const name = nameOf(what);
-    try {
-      const file = await open(what, true, signal);
-      return new PushedPipe(
-        file === null
-          ? fdSink((what as { fd: number }).fd)
-          : new FileSink(file),
-        name,
-      );
-    } catch (error) {
-      signal?.throwIfAborted();
-      throw systemError(`Cannot open ${name} to write it`, error);
-    }
-  }
-
-  return { openRead, openWrite };
+  return pipesBy({
+    async read(what, name, signal) {
+      const source = "fd" in what
+        ? fdSource(what.fd)
+        : new FileReadSource(await open(what.path, false, signal));
+      return new PulledPipe(source, name);
+    },
+    async write(what, name, signal) {
+      const sink = "fd" in what
+        ? fdSink(what.fd)
+        : new FileSink(await open(what.path, true, signal));
+      return new PushedPipe(sink, name);
+    },
+  });
 }

@@ -16,23 +16,11 @@ import {
   openFile,
   socketOf,
 } from "./node_pipes.ts";
-import { type Named, named, nameOf } from "./pipe_files.ts";
-import {
-  FileReadSource,
-  FileSink,
-  StreamSink,
-  streamSource,
-} from "./pipe_streams.ts";
-import type {
-  Pipes,
-  PipeSource,
-  PipeTarget,
-  ReadPipe,
-  WritePipe,
-} from "./pipes.ts";
+import { pipesBy, type Unopened } from "./pipe_opening.ts";
+import type { Pipes } from "./pipes.ts";
 import { PulledPipe, type PullSource } from "./pulled_pipe.ts";
 import { PushedPipe, type PushSink } from "./pushed_pipe.ts";
-import { codeOf, systemError } from "./socket_errors.ts";
+import { codeOf } from "./socket_errors.ts";
 
 interface TtyModule {
   readonly ReadStream: new (fd: number) => NodeStream;
@@ -96,7 +84,7 @@ function fdSink(fd: number): PushSink {
 }
 
 async function openSource(
-  what: Exclude<Named, { readonly file: unknown }>,
+  what: Unopened,
   signal: AbortSignal | undefined,
 ): Promise<PullSource> {
   if ("fd" in what) return fdSource(what.fd);
@@ -112,7 +100,7 @@ async function openSource(
 }
 
 async function openSink(
-  what: Exclude<Named, { readonly file: unknown }>,
+  what: Unopened,
   signal: AbortSignal | undefined,
 ): Promise<PushSink> {
   if ("fd" in what) return fdSink(what.fd);
@@ -128,43 +116,10 @@ async function openSink(
 
 /** Makes the pipes of Node. */
 export function nodePipes(): Pipes {
-  async function openRead(
-    from: PipeSource,
-    signal?: AbortSignal,
-  ): Promise<ReadPipe> {
-    if (from instanceof ReadableStream) {
-      return new PulledPipe(streamSource(from), "the stream");
-    }
-    const what = named(from, "read");
-    const name = nameOf(what);
-    if ("file" in what) {
-      return new PulledPipe(new FileReadSource(what.file), name);
-    }
-    try {
-      return new PulledPipe(await openSource(what, signal), name);
-    } catch (error) {
-      signal?.throwIfAborted();
-      throw systemError(`Cannot open ${name} to read it`, error);
-    }
-  }
-
-  async function openWrite(
-    to: PipeTarget,
-    signal?: AbortSignal,
-  ): Promise<WritePipe> {
-    if (to instanceof WritableStream) {
-      return new PushedPipe(new StreamSink(to), "the stream");
-    }
-    const what = named(to, "write");
-    const name = nameOf(what);
-    if ("file" in what) return new PushedPipe(new FileSink(what.file), name);
-    try {
-      return new PushedPipe(await openSink(what, signal), name);
-    } catch (error) {
-      signal?.throwIfAborted();
-      throw systemError(`Cannot open ${name} to write it`, error);
-    }
-  }
-
-  return { openRead, openWrite };
+  return pipesBy({
+    read: async (what, name, signal) =>
+      new PulledPipe(await openSource(what, signal), name),
+    write: async (what, name, signal) =>
+      new PushedPipe(await openSink(what, signal), name),
+  });
 }
