@@ -4,6 +4,7 @@ import { fileURLToPath } from "node:url";
 
 const HERE = fileURLToPath(new URL(".", import.meta.url));
 const BUN = "1.4.5";
+
 /** What a server is written with. */
 export type EchoKind =
   | "native"
@@ -62,6 +63,11 @@ function works(command: readonly string[]): boolean {
   return spawnSync(cmd!, args, { timeout: 120_000 }).status === 0;
 }
 
+function version(python: string): string {
+  const { stdout } = spawnSync(python, ["--version"], { encoding: "utf8" });
+  return `${python}, ${stdout.trim()}`;
+}
+
 /** The first of some interpreters that can run a line. */
 function findPython(
   asked: readonly string[],
@@ -98,8 +104,11 @@ export function findServers(options: EchoOptions): [Server[], notes: string[]] {
   }
   for (const place of ["asyncio", "uvloop"] as const) {
     const python = findPython(options.pythons, `import ${place}`);
-    notes.push(`${place}: ${python ?? "absent"}`);
-    if (python === undefined) continue;
+    if (python === undefined) {
+      notes.push(`${place}: absent`);
+      continue;
+    }
+    notes.push(`${place}: ${version(python)}`);
     for (const kind of ["protocol", "buffered", "streams"] as const) {
       // Overtakes nobody: uvloop's is not asked for.
       if (place === "uvloop" && kind === "buffered") continue;
