@@ -279,6 +279,10 @@ export function openChannel(
   return { path, close };
 }
 
+/** How long a process that has lost its sockets is waited for, and how often. */
+const ENDING_MS = 500;
+const ENDING_STEP_MS = 20;
+
 /** Connects and reads to the end; null where nobody listens any more. */
 function ask(path: string): Promise<Answer | null> {
   return new Promise((resolve) => {
@@ -339,8 +343,24 @@ export async function askProgram(
         : systemError(`Cannot look into ${folder}`, error);
     }
   }
-  const answers = await Promise.all(found.map(ask));
+  const answers = (await Promise.all(found.map(ask)))
+    .filter((answer) => answer !== null);
+  const isDeserted = found.length > 0 && answers.length === 0;
   // Left behind by a program that was killed.
-  if (processState(pid) === "gone") found.forEach(remove);
-  return answers.filter((answer) => answer !== null);
+  if (isDeserted ? await ends(pid) : processState(pid) === "gone") {
+    found.forEach(remove);
+  }
+  return answers;
+}
+
+/**
+ * Whether a process that listens no more is gone within a moment: one that is killed
+ * loses its sockets before it ends. Another one may have its number by now.
+ */
+async function ends(pid: number): Promise<boolean> {
+  for (let waited = 0; processState(pid) !== "gone"; waited += ENDING_STEP_MS) {
+    if (waited >= ENDING_MS) return false;
+    await new Promise<void>((done) => setTimeout(done, ENDING_STEP_MS));
+  }
+  return true;
 }

@@ -94,9 +94,16 @@ export function assertRefused(end: ChildEnd, line: RegExp, code = 1): void {
 /** A process that has nothing to do with this library. */
 export function stranger(
   line: readonly string[],
-): { pid: number; end(): void } {
+): { pid: number; end(): Promise<unknown> } {
   const child = spawn(line[0]!, line.slice(1), { stdio: "ignore" });
-  return { pid: child.pid!, end: () => void child.kill("SIGKILL") };
+  const ended = new Promise((resolve) => child.once("exit", resolve));
+  return {
+    pid: child.pid!,
+    end() {
+      child.kill("SIGKILL");
+      return ended;
+    },
+  };
 }
 
 /** The number of a process that has ended. */

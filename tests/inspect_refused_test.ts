@@ -36,7 +36,7 @@ describe("ps and pstree say in one line that", () => {
       try {
         assertRefused(await place.ask("ps", other.pid), /ASYNCIO_INSPECT=1/);
       } finally {
-        other.end();
+        await other.end();
       }
     },
   );
@@ -55,7 +55,7 @@ describe("ps and pstree say in one line that", () => {
           "sleep",
           "20",
         ])
-        : { pid: 1, end() {} };
+        : { pid: 1, end: () => Promise.resolve() };
       try {
         await pause(200);
         const line = [...askers[runtime]!, "ps", `${other.pid}`];
@@ -63,7 +63,7 @@ describe("ps and pstree say in one line that", () => {
         const end = await place.run([...drop, ...line]).end;
         assertRefused(end, /belongs to another user/);
       } finally {
-        other.end();
+        await other.end();
       }
     },
   );
