@@ -31,9 +31,40 @@ function answers([program, ...args]: Command): boolean {
   return result.status === 0;
 }
 
+/** Prints where on the PATH a program lies, for a Node that npx starts. */
+const LOCATE = `
+const { existsSync } = require("node:fs");
+const { delimiter, join } = require("node:path");
+const name = process.argv[1];
+const names = process.platform === "win32" ? [name + ".exe"] : [name];
+for (const folder of process.env.PATH.split(delimiter)) {
+  const found = names.map((n) => join(folder, n)).find(existsSync);
+  if (found) { process.stdout.write(found); break; }
+}`;
+
+/**
+ * A runtime from npm, fetched where it is not there yet. What comes back is the
+ * program itself: through npx each start takes its time and carries npm's warnings.
+ */
+function fetched(name: string, version: string): Command {
+  const through = ["npx", "-y", "-p", `${name}@${version}`] as const;
+  const { status, stdout } = spawnSync(
+    through[0],
+    [...through.slice(1), "node", "-e", LOCATE, name],
+    { encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] },
+  );
+  return status === 0 && stdout !== "" ? [stdout] : [...through, name];
+}
+
 /** The first of some commands that answers `--version`. */
-function first(...commands: Command[]): Command | undefined {
-  return commands.find(answers);
+function first(
+  ...candidates: (Command | (() => Command))[]
+): Command | undefined {
+  for (const candidate of candidates) {
+    const command = typeof candidate === "function" ? candidate() : candidate;
+    if (answers(command)) return command;
+  }
+  return undefined;
 }
 
 /**
@@ -44,7 +75,7 @@ export function findDeno(): Command | undefined {
   if ("deno" in process.versions) return [process.execPath];
   return first(
     ["deno"],
-    ["npx", "-y", `deno@${DENO_VERSION}`],
+    () => fetched("deno", DENO_VERSION),
     ["bunx", `deno@${DENO_VERSION}`],
   );
 }
@@ -58,7 +89,7 @@ export function findBun(): Command | undefined {
   if ("bun" in process.versions) return [process.execPath];
   return first(
     ["bun"],
-    ["npx", "-y", `bun@${BUN_VERSION}`],
+    () => fetched("bun", BUN_VERSION),
     [...findDeno() ?? ["deno"] as const, "x", "-y", `npm:bun@${BUN_VERSION}`],
   );
 }
