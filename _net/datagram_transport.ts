@@ -4,21 +4,23 @@ import type { DatagramEvents, DatagramSocket } from "../_platform/datagrams.ts";
 import type { SocketAddress } from "../_platform/sockets.ts";
 import { Socket } from "./socket.ts";
 import type { LoopTransport, TransportLoop } from "./socket_transport.ts";
-import { state } from "../_kernel/state.ts";
 import { LOG_THRESHOLD_FOR_CONNLOST_WRITES } from "../constants.ts";
 import { type Context, snapshotContext } from "../contextvars.ts";
-import {
-  type AbstractEventLoop,
-  Handle,
-  isExit,
-  type Runnable,
-} from "../events.ts";
+import { type AbstractEventLoop, isExit } from "../events.ts";
 import type { Future } from "../futures.ts";
 import { logger, warn } from "../log.ts";
 import { madeAt, noteMade } from "../_debug/made.ts";
 import type { BaseProtocol, DatagramProtocol } from "../protocols.ts";
 import { DatagramTransport, type ExtraInfo } from "../transports.ts";
 import { TransportSocket } from "../trsock.ts";
+import {
+  notBytes,
+  pushLast,
+  schedule,
+  takeTurn,
+  tellMade,
+  type TurnTaker,
+} from "./turns.ts";
 
 /** More bytes than this wait for nobody: they are dropped, as UDP may. */
 const UNREAD_MAX = 256 * 1024;
@@ -43,18 +45,18 @@ class Received {
  * @internal
  */
 export class _SelectorDatagramTransport extends DatagramTransport
-  implements DatagramEvents, Runnable, LoopTransport {
+  implements DatagramEvents, TurnTaker, LoopTransport {
   /** The loop. */
   readonly _loop: AbstractEventLoop;
   readonly #sock: DatagramSocket;
   readonly #socket: Socket | null;
   readonly #address: SocketAddress | null;
   #protocol: BaseProtocol | null;
-  #context: Context | null;
+  _context: Context | null;
   #made: BaseProtocol | null;
   #waiter: Future<void> | null;
 
-  #scheduled: boolean = false;
+  _scheduled: boolean = false;
   #paused: boolean = false;
   #received: Received[] = [];
   #next: number = 0;
@@ -89,10 +91,10 @@ export class _SelectorDatagramTransport extends DatagramTransport
     this.#protocol = protocol;
     this.#made = protocol;
     this.#waiter = waiter;
-    this.#context = snapshotContext();
+    this._context = snapshotContext();
     loop._transports.add(this);
     noteMade(this, loop);
-    this.#schedule();
+    schedule(this);
   }
 
   /** Shows its state. */
@@ -144,59 +146,46 @@ export class _SelectorDatagramTransport extends DatagramTransport
     if (this.#closing || this.#unread + size > UNREAD_MAX) return;
     this.#unread += size;
     this.#received.push(new Received(data, from));
-    if (!this.#paused) this.#schedule();
+    if (!this.#paused) schedule(this);
   }
 
   onError(error: Error): void {
     this.#errors.push(error);
-    this.#schedule();
+    schedule(this);
   }
 
   onDrain(): void {
     this.#headers = 0;
-    if (this.#writingPaused || this.#closing) this.#schedule();
+    if (this.#writingPaused || this.#closing) schedule(this);
   }
 
   onClose(error: Error | null): void {
     if (!this.#over) this.#forceClose(error);
   }
 
-  #schedule(): void {
-    if (this.#scheduled || this._loop.isClosed()) return;
-    this.#scheduled = true;
-    this._loop._push(this);
-  }
-
   // The loop's turn
 
   /** @internal */
   _run(): void {
-    this.#scheduled = false;
-    state.sync = true;
-    state.task = null;
-    state.context = this.#context;
-    try {
-      if (this.#made !== null) this.#begin();
-      else this.#turn();
-    } finally {
-      state.sync = false;
-      // Made meanwhile if the protocol was the first to look at it.
-      this.#context = state.context;
-      state.context = null;
-    }
+    takeTurn(this);
+  }
+
+  _turn(): void {
+    if (this.#made !== null) this.#begin();
+    else this.#advance();
   }
 
   #begin(): void {
     const protocol = this.#made!;
     this.#made = null;
-    this.#call("connection_made", () => protocol.connectionMade(this));
+    tellMade(this._loop, protocol, this);
     this.#sock.attach(this);
     const waiter = this.#waiter;
     this.#waiter = null;
     if (waiter !== null && !waiter.cancelled()) waiter.setResult(undefined);
   }
 
-  #turn(): void {
+  #advance(): void {
     if (this.#connLost > 0) return;
     const protocol = this.#protocol as DatagramProtocol;
     const error = this.#errors.shift();
@@ -218,7 +207,7 @@ export class _SelectorDatagramTransport extends DatagramTransport
     if (
       this.#errors.length > 0 ||
       (this.isReading() && this.#next < this.#received.length)
-    ) this.#schedule();
+    ) schedule(this);
   }
 
   #take(): Received {
@@ -263,16 +252,13 @@ export class _SelectorDatagramTransport extends DatagramTransport
   resumeReading(): void {
     if (this.#closing || !this.#paused) return;
     this.#paused = false;
-    if (this.#received.length > 0) this.#schedule();
+    if (this.#received.length > 0) schedule(this);
   }
 
   // Writing
 
   override sendTo(data: Uint8Array, addr: unknown = null): void {
-    if (!(data instanceof Uint8Array)) {
-      const type = data === null ? "null" : typeof data;
-      throw new TypeError(`data argument must be a Uint8Array, not ${type}`);
-    }
+    if (!(data instanceof Uint8Array)) throw notBytes(data);
     const to = this.#target(addr);
     if (this.#connLost > 0) {
       if (this.#connLost >= LOG_THRESHOLD_FOR_CONNLOST_WRITES) {
@@ -390,15 +376,7 @@ export class _SelectorDatagramTransport extends DatagramTransport
   }
 
   #pushLost(error: unknown): void {
-    if (this._loop.isClosed()) return;
-    this._loop._push(
-      new Handle(
-        this.#connectionLost.bind(this),
-        [error],
-        this._loop,
-        this.#context,
-      ),
-    );
+    pushLast(this, this.#connectionLost.bind(this), error);
   }
 
   #connectionLost(error: unknown): void {

@@ -126,6 +126,8 @@ export const LAYERS: readonly (readonly string[])[] = [
     "_net/send_file",
     "_net/sock_send_file",
     "_net/write_queue",
+    "_net/turns",
+    "_net/stream_transport",
     "_os/pipe_transport",
     "_os/subprocess_types",
     "_os/subprocesses",
