@@ -192,7 +192,8 @@ function writeHistory(path: string, newestFirst: readonly string[]): void {
   try {
     builtin<Files>("node:fs")!.writeFileSync(path, text, { mode: 0o600 });
   } catch {
-    // A session without a place to keep its lines is as good as any.
+    // A home that cannot be written to costs the history and nothing else. By now
+    // the terminal is closed: a message would land on the shell's next line.
   }
 }
 

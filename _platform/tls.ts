@@ -82,8 +82,9 @@ function defineCarrier(): MakeCarrier {
   const { Duplex } = builtin<StreamModule>("node:stream")!;
   const { nextTick } = builtin<{ nextTick(fn: Done): void }>("node:process")!;
   /**
-   * The writing half is replaced, not implemented: Deno writes the alert that says
-   * why it gives up after it has destroyed the stream, and a Duplex drops it then.
+   * It overrides `write` and `end` themselves, and not the hooks behind them: Deno
+   * writes the alert that says why it gives up after it has destroyed the stream, and
+   * a Duplex drops what comes then.
    */
   class Carrier extends Duplex {
     readonly #out: (data: Uint8Array) => void;
