@@ -9,31 +9,47 @@ import type { ReadTransport } from "../transports.ts";
 /** So much in the engine counts as buffered. */
 const MUCH = constants.FLOW_CONTROL_HIGH_WATER_SSL_WRITE * 1024;
 
-/** What the application has written and the transport below has not been given. */
-export class Outgoing {
-  #backlog: Uint8Array[] = [];
-  #size = 0;
+/** The water marks of a buffer. */
+class Marks {
+  readonly #usual: number;
   #high!: number;
   #low!: number;
+
+  /** @param usual The high mark in KiB, unless one is set. */
+  constructor(usual: number) {
+    this.#usual = usual;
+    this.setLimits(null, null);
+  }
+
+  setLimits(high: number | null, low: number | null): void {
+    [this.#high, this.#low] = addFlowcontrolDefaults(high, low, this.#usual);
+  }
+
+  limits(): [low: number, high: number] {
+    return [this.#low, this.#high];
+  }
+
+  /** With both marks at zero nothing is no reason to pause. */
+  isHigh(size: number): boolean {
+    return size >= this.#high && size > this.#low;
+  }
+
+  isLow(size: number): boolean {
+    return size <= this.#low;
+  }
+}
+
+/** What the application has written and the transport below has not been given. */
+export class Outgoing extends Marks {
+  #backlog: Uint8Array[] = [];
+  #size = 0;
   /** Whether the transport below has asked to pause. */
   stalled = false;
   /** Whether the application was asked to pause. */
   appPaused = false;
 
   constructor() {
-    this.setLimits(null, null);
-  }
-
-  setLimits(high: number | null, low: number | null): void {
-    [this.#high, this.#low] = addFlowcontrolDefaults(
-      high,
-      low,
-      constants.FLOW_CONTROL_HIGH_WATER_SSL_WRITE,
-    );
-  }
-
-  limits(): [low: number, high: number] {
-    return [this.#low, this.#high];
+    super(constants.FLOW_CONTROL_HIGH_WATER_SSL_WRITE);
   }
 
   push(pieces: readonly Uint8Array[]): void {
@@ -67,38 +83,23 @@ export class Outgoing {
   /** Whether the application has to be told to pause, or to go on, or neither. */
   verdict(pipe: TlsPipe | null): "pause" | "resume" | null {
     const size = this.size(pipe);
-    if (this.appPaused) return size <= this.#low ? "resume" : null;
-    // With both marks at zero nothing is no reason to pause.
-    return size >= this.#high && size > this.#low ? "pause" : null;
+    if (this.appPaused) return this.isLow(size) ? "resume" : null;
+    return this.isHigh(size) ? "pause" : null;
   }
 }
 
 /** What the transport below has given and the application has not been given. */
-export class Incoming {
+export class Incoming extends Marks {
   #held: Uint8Array[] = [];
   /** How many bytes of ciphertext are held. */
   size = 0;
-  #high!: number;
-  #low!: number;
   /** Whether the transport below was asked to pause. */
   #transportPaused = false;
   /** Whether the application has asked to pause. */
   appPaused = false;
 
   constructor() {
-    this.setLimits(null, null);
-  }
-
-  setLimits(high: number | null, low: number | null): void {
-    [this.#high, this.#low] = addFlowcontrolDefaults(
-      high,
-      low,
-      constants.FLOW_CONTROL_HIGH_WATER_SSL_READ,
-    );
-  }
-
-  limits(): [low: number, high: number] {
-    return [this.#low, this.#high];
+    super(constants.FLOW_CONTROL_HIGH_WATER_SSL_READ);
   }
 
   hold(data: Uint8Array): void {
@@ -134,10 +135,10 @@ export class Incoming {
   /** Pauses or resumes the transport below. */
   control(pipe: TlsPipe | null, transport: ReadTransport): void {
     const size = this.total(pipe);
-    if (size >= this.#high && size > this.#low && !this.#transportPaused) {
+    if (this.isHigh(size) && !this.#transportPaused) {
       this.#transportPaused = true;
       transport.pauseReading();
-    } else if (size <= this.#low && this.#transportPaused) {
+    } else if (this.isLow(size) && this.#transportPaused) {
       this.#transportPaused = false;
       transport.resumeReading();
     }
