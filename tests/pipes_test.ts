@@ -333,9 +333,11 @@ describe("what is no pipe", () => {
   it(
     "a writer that is gone at once has been read",
     inLoop(async () => {
-      using made = fifos(1);
-      const [path] = made.paths as [string];
-      for (const words of ["one\n", "two\n", "three\n"]) {
+      // Each has one of its own: what is written while the last reader is still
+      // about to close is lost with it.
+      using made = fifos(3);
+      for (const [i, path] of made.paths.entries()) {
+        const words = `words ${i}\n`;
         const child = spawn("sh", ["-c", 'printf "$1" > "$0"', path, words]);
         const over = new Promise((resolve) => child.on("close", resolve));
         const [reader, writer] = await openPipes(path, "/dev/null");
