@@ -59,7 +59,7 @@ export function findLeaks(
 
 function shown(transport: object): string {
   const { getExtraInfo } = transport as Partial<BaseTransport>;
-  const name = transport.constructor.name.replace(/^_Selector/, "");
+  const name = transport.constructor.name.replace(/^_(Selector)?/, "");
   if (typeof getExtraInfo !== "function") return `a ${name}`;
   const ask = (key: string) =>
     getExtraInfo.call(transport, key) as SocketAddress | null;

@@ -3,6 +3,7 @@
  * that waits for something foreign, and how often each was suspended.
  */
 
+import "../_net/whole.ts";
 import type { Platform } from "../_platform/types.ts";
 import type { Instruments } from "../_kernel/driver.ts";
 import type { TimerHeap } from "../_kernel/ready.ts";
@@ -27,8 +28,10 @@ import type { ScheduledQueue } from "./order.ts";
 import type { Site, Sites } from "./waits.ts";
 import type {
   DatagramTransport,
+  ReadTransport,
   SubprocessTransport,
   Transport,
+  WriteTransport,
 } from "../transports.ts";
 import { _UnixSelectorEventLoop } from "../unix_events.ts";
 
@@ -187,6 +190,20 @@ export class TestLoop extends _UnixSelectorEventLoop {
     return this.#asking(asked) as Coroutine<[Transport, P]>;
   }
 
+  override connectReadPipe<P extends BaseProtocol>(
+    ...args: Parameters<_UnixSelectorEventLoop["connectReadPipe"]>
+  ): Coroutine<[transport: ReadTransport, protocol: P]> {
+    const asked = super.connectReadPipe(...args);
+    return this.#asking(asked) as Coroutine<[ReadTransport, P]>;
+  }
+
+  override connectWritePipe<P extends BaseProtocol>(
+    ...args: Parameters<_UnixSelectorEventLoop["connectWritePipe"]>
+  ): Coroutine<[transport: WriteTransport, protocol: P]> {
+    const asked = super.connectWritePipe(...args);
+    return this.#asking(asked) as Coroutine<[WriteTransport, P]>;
+  }
+
   override createServer(
     ...args: Parameters<_UnixSelectorEventLoop["createServer"]>
   ): Coroutine<Server> {
@@ -274,6 +291,31 @@ export class TestLoop extends _UnixSelectorEventLoop {
   ): DatagramTransport {
     const transport = super._makeDatagramTransport(...args);
     this.#noteTransport(transport, null);
+    return transport;
+  }
+
+  override _makeReadPipeTransport(
+    ...args: Parameters<_UnixSelectorEventLoop["_makeReadPipeTransport"]>
+  ): ReadTransport {
+    const transport = super._makeReadPipeTransport(...args);
+    this.#noteTransport(transport, null);
+    return transport;
+  }
+
+  override _makeWritePipeTransport(
+    ...args: Parameters<_UnixSelectorEventLoop["_makeWritePipeTransport"]>
+  ): WriteTransport {
+    const transport = super._makeWritePipeTransport(...args);
+    this.#noteTransport(transport, null);
+    return transport;
+  }
+
+  override _makeDuplexPipeTransport(
+    ...args: Parameters<_UnixSelectorEventLoop["_makeDuplexPipeTransport"]>
+  ): Transport {
+    const transport = super._makeDuplexPipeTransport(...args);
+    // It is asked for by no method of the loop.
+    this._note(transport);
     return transport;
   }
 

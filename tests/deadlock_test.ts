@@ -212,14 +212,19 @@ describe("findDeadlock()", () => {
     assertStringIncludes(`${deadlock}`, "and 19951 more");
   });
 
-  it("is looked for in debug mode when nothing happens for a while", async () => {
+  it("is looked for in debug mode when nothing happens for a while, and told once", async () => {
     const a = new Lock();
     const b = new Lock();
     const log = await capturedLog(async () => {
-      const done = new Promise<void>((resolve) => setTimeout(resolve, 1600));
+      const after = (ms: number) =>
+        new Promise<void>((resolve) => setTimeout(resolve, ms));
+      const [woken, done] = [after(1300), after(2600)];
       await run(async () => {
         both(a, b, "A");
         both(b, a, "B");
+        await woken;
+        // The loop comes to rest a second time, and looks again.
+        await sleep(0);
         await done;
       }, { debug: true });
     });

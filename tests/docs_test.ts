@@ -4,6 +4,7 @@ import { assert, assertEquals } from "@std/assert";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import * as library from "../mod.ts";
+import * as testing from "../testing.ts";
 import * as windows from "../windows_events.ts";
 import * as utils from "../windows_utils.ts";
 import { describe, it, type TestOptions } from "./_harness.ts";
@@ -95,6 +96,27 @@ describe("docs/from-python.md", () => {
       !elsewhere.test(name) && !words.has(name.split(".").at(-1)!)
     );
     assertEquals(missing, []);
+  });
+});
+
+describe("docs/testing.md", () => {
+  it("has an example with each tool, and each of its errors", () => {
+    const examples = [
+      ...read("docs/testing.md").matchAll(/^```ts[^\n]*\n(.*?)^```/gms),
+    ].map(([, code]) => code).join();
+    // What a body is given, and does not make.
+    const given = ["FakeNetwork", "Random"];
+    const missing = Object.keys(testing).filter((name) =>
+      !given.includes(name) && !new RegExp(`\\b${name}\\b`).test(examples)
+    );
+    assertEquals(missing, []);
+    const network = Object.getOwnPropertyNames(testing.FakeNetwork.prototype)
+      .filter((name) => name !== "constructor" && !name.startsWith("_"));
+    assert(network.length > 4, network.join());
+    assertEquals(
+      network.filter((name) => !examples.includes(`network.${name}(`)),
+      [],
+    );
   });
 });
 

@@ -11,14 +11,17 @@ import {
 } from "@std/assert";
 import { describe, it } from "./_harness.ts";
 import { capturedLog, oneIteration, virtualLoop, withLoop } from "./_loops.ts";
+import { runVirtual } from "./_virtual.ts";
 import {
   BaseEventLoop,
   ContextVar,
   type ExceptionContext,
   KeyboardInterrupt,
+  Protocol,
   sleep,
   SystemExit,
 } from "../mod.ts";
+import { memoryTransportPair } from "../testing.ts";
 import { fakePlatform } from "../_platform/fake.ts";
 
 function throwing(error: unknown): () => never {
@@ -85,6 +88,34 @@ describe("exception handler", () => {
       loop.callSoon(() => Promise.resolve(1));
       await loop.runUntilComplete(sleep(1));
       assertEquals(reports.length, 1);
+    }));
+
+  it("behaviour 59: is told of a connection's error with its transport and protocol", () =>
+    runVirtual(async ({ loop, reports }) => {
+      const error = new RangeError("mine");
+      class Broken extends Protocol {
+        override dataReceived(): void {
+          throw error;
+        }
+      }
+      const [near, far] = [new Protocol(), new Broken()];
+      const [transport, other] = await memoryTransportPair(near, far);
+      transport.write(new Uint8Array([1]));
+      await sleep(1);
+      const [report, ...others] = reports.splice(0);
+      assertEquals(others, []);
+      assertEquals(Object.keys(report!).sort(), [
+        "exception",
+        "message",
+        "protocol",
+        "transport",
+      ]);
+      assertStrictEquals(report!.exception, error);
+      assertStrictEquals(report!["protocol"], far);
+      assertStrictEquals(report!["transport"], other);
+      transport.close();
+      await sleep(1);
+      assertEquals([transport.isClosing(), loop.time()], [true, 2]);
     }));
 
   it("behaviour 59: carries sourceTraceback in debug mode", () =>

@@ -15,7 +15,7 @@ import {
   transfer,
 } from "../mod.ts";
 import { describe, it } from "./_harness.ts";
-import { jobs } from "./_jobs.ts";
+import { count, jobs } from "./_jobs.ts";
 import { cells, quietly, reached, release } from "./_threads.ts";
 
 describe("ThreadPoolExecutor", () => {
@@ -44,6 +44,16 @@ describe("ThreadPoolExecutor", () => {
     release(cell);
     assertEquals(await Promise.all(held), ["released", "released", "released"]);
     assertEquals(pool.statistics().idle, 2);
+  });
+
+  it("has the modules anew in each worker, apart from those of this thread", async () => {
+    await using one = new ThreadPoolExecutor(1);
+    await using other = new ThreadPoolExecutor(1);
+    assertEquals([count(), count(), count()], [1, 2, 3]);
+    assertEquals(await one.submit(jobs.count), 1);
+    assertEquals(await one.submit(jobs.count), 2);
+    assertEquals(await other.submit(jobs.count), 1);
+    assertEquals(count(), 4);
   });
 
   it("begins calls in the order of submitting", async () => {

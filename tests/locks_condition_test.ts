@@ -17,7 +17,9 @@ import {
   Lock,
   RuntimeError,
   sleep,
+  TimeoutError,
   wait,
+  waitFor,
 } from "../mod.ts";
 import { it } from "./_harness.ts";
 import { ended, line, spawner, tickInto } from "./_locks.ts";
@@ -144,6 +146,41 @@ both("Condition: notified, they go on first come, first served", function* (t) {
     "| <Condition [unlocked, waiters:3]> a | a. | b | b. | c | c.",
   );
 });
+
+both(
+  "Condition: whoever notifies in a loop, nobody whom it wakes starves",
+  function* (t) {
+    const condition = new Condition();
+    const log: unknown[] = [];
+    const tasks = [..."abc"].map(waiters(t, condition, log));
+    yield sleep(0);
+    const busy = createTask(t.fn(function* () {
+      for (let i = 0; i < 5; i++) {
+        yield condition.with(t.fn(function* () {
+          condition.notify();
+          yield sleep(0);
+          log.push(i);
+        }));
+      }
+    }));
+    yield ended(busy, ...tasks);
+    // The lock goes to who was woken before the notifier has it again.
+    assertEquals(log, [0, "a", 1, "b", 2, "c", 3, 4]);
+  },
+);
+
+both(
+  "Condition: a task that acquires it again waits for itself",
+  function* () {
+    const condition = new Condition();
+    yield condition.acquire();
+    const error = yield* caught(waitFor(condition.acquire(), 1));
+    assertInstanceOf(error, TimeoutError);
+    assertEquals(condition.locked(), true);
+    condition.release();
+    assertEquals(condition.statistics().lockStatistics.tasksWaiting, 0);
+  },
+);
 
 both("Condition: notify() wakes as many as told, each once", function* (t) {
   const condition = new Condition();

@@ -270,7 +270,7 @@ describe("cancellation", () => {
   });
 
   it(
-    "of communicate leaves the child running",
+    "of communicate leaves a child without input to its end",
     inLoop(async () => {
       await using proc = await createSubprocessExec("cat", {
         stdin: PIPE,
@@ -282,6 +282,27 @@ describe("cancellation", () => {
       task.cancel();
       await ended(task);
       await proc.wait();
+    }),
+  );
+
+  it(
+    "of communicate leaves the child running, and the next one to its end",
+    inLoop(async () => {
+      await using proc = await createSubprocessShell(
+        "echo one; sleep 0.4; echo two",
+        { stdout: PIPE },
+      );
+      const task = createTask(proc.communicate());
+      await sleep(0.1);
+      task.cancel();
+      await ended(task);
+      assert(task.cancelled());
+      await sleep(0.05);
+      assertStrictEquals(proc.returncode, null);
+      assert(stateOf(proc.pid) !== null);
+      const [out] = await proc.communicate();
+      assert(text(out)!.endsWith("two\n"), text(out)!);
+      assertEquals(proc.returncode, 0);
     }),
   );
 });

@@ -7,11 +7,14 @@ import {
 } from "@std/assert";
 import { describe, it } from "./_harness.ts";
 import {
+  BaseProtocol,
   createSubprocessExec,
   createTask,
   DatagramProtocol,
   getRunningLoop,
   openConnection,
+  openPipes,
+  PIPE,
   Protocol,
   sleep,
   startServer,
@@ -90,13 +93,54 @@ describe("The end of runTest()", () => {
     }
   });
 
-  // The child outlives its test.
-  it("names child processes", { sanitize: false }, async () => {
-    const [child] = await leaks(async () => {
-      await createSubprocessExec("sleep", "0.1");
+  it("names pipes, and where they were made", async () => {
+    const left = await leaks(async ({ loop }) => {
+      const open = () => new ReadableStream<Uint8Array>();
+      await loop.connectReadPipe(() => new Protocol(), open());
+      await loop.connectWritePipe(
+        () => new BaseProtocol(),
+        new WritableStream<Uint8Array>(),
+      );
+      await openPipes(open(), new WritableStream<Uint8Array>());
     });
-    assertMatch(child!, /^the process \d+ still runs.*testing_leaks_test.ts:/);
+    assertEquals(left.length, 3);
+    for (const line of left) {
+      assertMatch(
+        line,
+        /^a PipeTransport is open, made .*testing_leaks_test.ts:/,
+      );
+    }
   });
+
+  // The child outlives its test.
+  it(
+    "names child processes, and their pipes",
+    { sanitize: false },
+    async () => {
+      const [child, ...others] = await leaks(async () => {
+        await createSubprocessExec("sleep", "0.1");
+      });
+      assertMatch(
+        child!,
+        /^the process \d+ still runs.*testing_leaks_test.ts:/,
+      );
+      assertEquals(others, []);
+      const [piped, ...pipes] = await leaks(async () => {
+        await createSubprocessExec("sleep", "0.1", {
+          stdin: PIPE,
+          stdout: PIPE,
+        });
+      });
+      assertMatch(
+        piped!,
+        /^the process \d+ still runs.*testing_leaks_test.ts:/,
+      );
+      assertEquals(pipes.length, 2);
+      for (const line of pipes) {
+        assertMatch(line, /^a PipeTransport is open.*testing_leaks_test.ts:/);
+      }
+    },
+  );
 
   it("names executors that were not shut down", async () => {
     class Pool {
@@ -151,6 +195,18 @@ describe("The end of runTest()", () => {
       }),
       [],
     );
+  });
+
+  it("names a task that never comes to rest, without waiting for the time limit", async () => {
+    const began = performance.now();
+    const left = await leaks(async () => {
+      createTask(async () => {
+        for (;;) await sleep(0);
+      }, { name: "restless" });
+    }, { timeLimit: 60 });
+    assertEquals(left.length, 1);
+    assertStringIncludes(left[0]!, "task 'restless'");
+    assert(performance.now() - began < 4000);
   });
 
   it("allows what it is told to allow", async () => {

@@ -244,6 +244,32 @@ describe("explore()", () => {
     assertEquals(await find(1), await find(1));
   });
 
+  it("departs from the order in at most so many places, but for every fourth run", async () => {
+    for (const preemptions of [1, 2, 5]) {
+      const departures: number[] = [];
+      await explore(async () => {
+        let turned = 0;
+        for (let i = 0; i < 8; i++) {
+          const order: string[] = [];
+          await gather(["a", "b"].map((name) => async () => {
+            await sleep(1);
+            order.push(name);
+          }));
+          if (order[0] === "b") turned++;
+        }
+        departures.push(turned);
+      }, { runs: 200, preemptions });
+      assertEquals(departures.length, 200);
+      assertEquals(departures[0], 0);
+      const few = departures.filter((_, run) => run % 4 !== 0);
+      assertEquals(Math.max(...few), preemptions);
+      assert(few.filter((n) => n > 0).length > 50, `${few}`);
+      // The others go as far as chance takes them.
+      const free = departures.filter((_, run) => run % 4 === 0);
+      assert(Math.max(...free) > 5, `${free}`);
+    }
+  });
+
   it("ends early where there is only one way", async () => {
     let runs = 0;
     const result = await explore(async () => {

@@ -2,6 +2,9 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { FakeTime } from "@std/testing/time";
 import { readFile } from "node:fs/promises";
+import process from "node:process";
+import * as nodeTimers from "node:timers";
+import * as nodePromises from "node:timers/promises";
 import { describe, it } from "./_harness.ts";
 import { clientContext, serverContext } from "./_tls.ts";
 import {
@@ -245,6 +248,43 @@ describe("runTest()", () => {
     });
   });
 
+  it("replaces nothing in the globals, the prototypes, or the runtime's timers", async () => {
+    const places: Readonly<Record<string, object>> = {
+      globalThis,
+      Date,
+      "Date.prototype": Date.prototype,
+      Promise,
+      "Promise.prototype": Promise.prototype,
+      performance,
+      "node:timers": nodeTimers,
+      "node:timers/promises": nodePromises,
+      process,
+    };
+    const all = () =>
+      new Map(
+        Object.entries(places).flatMap(([name, place]) =>
+          Reflect.ownKeys(place).map((key) => {
+            const own = Reflect.getOwnPropertyDescriptor(place, key)!;
+            return [`${name}.${String(key)}`, own.get ?? own.value] as const;
+          })
+        ),
+      );
+    // Some are made when they are first looked at.
+    all();
+    const before = all();
+    let compared = 0;
+    await runTest(async () => {
+      for (let i = 0; i < 2; i++) {
+        for (const [name, value] of all()) {
+          assert(Object.is(value, before.get(name)), name);
+          compared++;
+        }
+        await sleep(1);
+      }
+    }, { seed: 1 });
+    assert(compared > 200, `${compared}`);
+  });
+
   it("moves the clock by hand", async () => {
     await runTest(async ({ time, advance, loop }) => {
       const rang: number[] = [];
@@ -257,7 +297,16 @@ describe("runTest()", () => {
   });
 
   it("sends signals to the handlers of the loop alone", async () => {
-    await runTest(async ({ signal }) => {
+    await runTest(async ({ signal, loop }) => {
+      assertEquals(signal("SIGTERM"), false);
+      const heard: string[] = [];
+      loop.addSignalHandler("SIGTERM", (name: string) => {
+        heard.push(name);
+      }, "TERM");
+      assertEquals([signal("SIGTERM"), signal("SIGINT")], [true, false]);
+      await sleep(0);
+      assertEquals(heard, ["TERM"]);
+      loop.removeSignalHandler("SIGTERM");
       assertEquals(signal("SIGTERM"), false);
     });
   });

@@ -8,6 +8,10 @@ import process from "node:process";
 import { describe, it, type Runtime, runtime } from "./_harness.ts";
 
 const root = new URL("../", import.meta.url);
+/** Node runs the package, compiled; the examples have no types in them. */
+const [MODULE, SUITE] = runtime === "node" ? ["js", "mjs"] : ["ts", "ts"];
+/** A module of the library, as an import names it. */
+const library = (name: string) => `"${new URL(`${name}.${MODULE}`, root)}"`;
 
 /** The example of a section of the guide, with what it imports from here. */
 async function example(section: string): Promise<string> {
@@ -16,8 +20,8 @@ async function example(section: string): Promise<string> {
     ?.match(/```ts ignore\n(.*?)```/s)?.[1];
   assert(code !== undefined, `the guide has no example for ${section}`);
   return code
-    .replaceAll('"@x/asyncio"', `"${new URL("mod.ts", root)}"`)
-    .replaceAll('"@x/asyncio/testing"', `"${new URL("testing.ts", root)}"`);
+    .replaceAll('"@x/asyncio"', library("mod"))
+    .replaceAll('"@x/asyncio/testing"', library("testing"));
 }
 
 /** How the tests of a file end. */
@@ -26,15 +30,19 @@ async function tested(
 ): Promise<{ code: number | null; output: string }> {
   const folder = await mkdtemp(join(tmpdir(), "runners-"));
   try {
-    const file = join(folder, "example_test.ts");
+    const file = join(folder, `example_test.${SUITE}`);
     await writeFile(file, code);
     const flags = runtime === "deno"
       ? ["test", "-A", "--no-check", "--no-lock", "--no-config", file]
-      : ["test", file];
+      : runtime === "bun"
+      ? ["test", file]
+      : ["--test", file];
+    // By this Node tells a test's process from one that a person starts.
+    const { NODE_TEST_CONTEXT: _, ...env } = process.env;
     const child = spawn(process.execPath, flags, {
       cwd: folder,
       stdio: ["ignore", "pipe", "pipe"],
-      env: { ...process.env, NO_COLOR: "1" },
+      env: { ...env, NO_COLOR: "1" },
       timeout: 20_000,
     });
     let output = "";
@@ -52,7 +60,7 @@ async function tested(
 
 /** A test that leaves a task behind, in the words of each section. */
 const LEAKING = `
-import { createTask as leave } from "${new URL("mod.ts", root)}";
+import { createTask as leave } from ${library("mod")};
 REGISTER("leaves a task", test.it(async () => void leave(() => sleep(60))));
 `;
 
@@ -60,7 +68,7 @@ const SECTIONS: [section: string, register: string, on: readonly Runtime[]][] =
   [
     ["deno test", "Deno.test", ["deno"]],
     ["bun test", "it", ["bun"]],
-    ["node:test", "it", ["deno", "bun"]],
+    ["node:test", "it", ["deno", "bun", "node"]],
   ];
 
 describe("The guide's example for", () => {
@@ -88,7 +96,7 @@ describe("The guide's example for", () => {
       );
       assert(code !== 0 && code !== null, output);
       assertStringIncludes(output, "The test left something open");
-      assertStringIncludes(output, "example_test.ts:");
+      assertStringIncludes(output, `example_test.${SUITE}:`);
     });
   }
 });

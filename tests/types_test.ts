@@ -17,10 +17,13 @@ import {
   coroutine,
   createTask,
   ensureFuture,
+  Event,
   Future,
   gather,
   getRunningLoop,
   type Handle,
+  Lock,
+  Queue,
   run,
   runCoroutineThreadsafe,
   Runner,
@@ -407,6 +410,45 @@ describe("inferred types", () => {
         });
       });
     }));
+
+  it("refuse what is always true, or was meant to be awaited", () => {
+    const [lock, event, queue] = [new Lock(), new Event(), new Queue<number>()];
+    const ok = () => {};
+    void function* (): Coro<void> {
+      // @ts-expect-error a coroutine is always true
+      if (lock.acquire()) ok();
+      // @ts-expect-error so is what waits
+      if (event.wait()) ok();
+      // @ts-expect-error so is what gets an item
+      if (queue.get()) ok();
+      // @ts-expect-error so is one of a program's own
+      if (wrappedNumber(1)) ok();
+      // @ts-expect-error and so is a task
+      if (createTask(asyncNumber)) ok();
+      // @ts-expect-error so is a block
+      if (timeout(1).with(ok)) ok();
+      // @ts-expect-error and a method that is not called
+      if (event.isSet) ok();
+      // @ts-expect-error a lock's as well
+      if (lock.locked) ok();
+      // @ts-expect-error an event is no boolean
+      void (event satisfies boolean);
+      // @ts-expect-error an item has to be awaited
+      void (queue.get() satisfies number);
+      // @ts-expect-error so has a guard
+      using _early = lock.guard();
+      // @ts-expect-error a lock is let go by what acquired it
+      using _lock = lock;
+      using _guard = yield* lock.guard();
+      // @ts-expect-error a queue is iterated with for await
+      for (const _item of queue) ok();
+      // @ts-expect-error a block needs its body
+      yield* lock.with();
+      // @ts-expect-error which is a function, not what it returns
+      yield* lock.with(wrappedNumber(1));
+      yield* lock.with(() => wrappedNumber(1));
+    };
+  });
 
   it("tasks", () =>
     withRealLoop(async () => {
