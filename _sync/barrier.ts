@@ -79,6 +79,8 @@ export class Barrier extends _LoopBoundMixin {
       );
     }
     this.#parties = parties;
+    // It is the barrier that they are seen to wait for.
+    this._condition._waiters.owner = this;
   }
 
   /** How many tasks it waits for. */

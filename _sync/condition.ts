@@ -56,7 +56,8 @@ export interface ConditionStatistics {
  */
 export class Condition extends _ContextManagerMixin {
   readonly #lock: ConditionLock;
-  readonly #waiters = new WaiterQueue(this);
+  /** @internal */
+  readonly _waiters: WaiterQueue = new WaiterQueue(this);
 
   /**
    * Makes a condition.
@@ -106,7 +107,7 @@ export class Condition extends _ContextManagerMixin {
    * @throws RuntimeError When the lock is not held.
    */
   wait(): Coroutine<true> {
-    return new Coroutine<true>(wait as never, [this, this.#waiters]);
+    return new Coroutine<true>(wait as never, [this, this._waiters]);
   }
 
   /**
@@ -150,13 +151,13 @@ export class Condition extends _ContextManagerMixin {
    * @throws RuntimeError When the lock is not held.
    */
   notifyAll(): void {
-    this.notify(this.#waiters.size);
+    this.notify(this._waiters.size);
   }
 
   /** How it stands: how many wait, and who holds the lock. */
   statistics(): ConditionStatistics {
     return Object.freeze({
-      tasksWaiting: this.#waiters.size,
+      tasksWaiting: this._waiters.size,
       lockStatistics: this.#lock.statistics(),
     });
   }
@@ -164,7 +165,7 @@ export class Condition extends _ContextManagerMixin {
   /** @internal */
   _notify(n: number): void {
     for (let i = 0; i < n; i++) {
-      const waiter = this.#waiters.next();
+      const waiter = this._waiters.next();
       if (waiter === null) return;
       waiter.setResult(false);
     }
@@ -172,7 +173,7 @@ export class Condition extends _ContextManagerMixin {
 
   /** Shows its state and how many wait. */
   override toString(): string {
-    const { size } = this.#waiters;
+    const { size } = this._waiters;
     return `<${this.constructor.name} [${
       this.locked() ? "locked" : "unlocked"
     }${size > 0 ? `, waiters:${size}` : ""}]>`;

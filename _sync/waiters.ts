@@ -50,7 +50,7 @@ export class WaiterQueue {
   /** How many of these were not cancelled. */
   live = 0;
   /** Whose waiters they are: for reports of who waits for whom. */
-  readonly owner: object | null;
+  owner: object | null;
   /** All before this one were woken or cancelled. */
   #next: Waiter | null = null;
 

@@ -14,8 +14,10 @@ import { virtualLoop } from "./_loops.ts";
 import { runVirtual } from "./_virtual.ts";
 import {
   asCompleted,
+  Barrier,
   CapacityLimiter,
   captureCallGraph,
+  Condition,
   type Coro,
   createTask,
   formatCallGraph,
@@ -292,6 +294,22 @@ describe("captureCallGraph()", () => {
       await sleep(1);
       assertEquals(awaiters(captureCallGraph(borrower)), ["second"]);
       for (const task of [holder, waiter, borrower, second]) task.cancel();
+    }));
+
+  it("names the condition, or the barrier that works by one", () =>
+    runVirtual(async () => {
+      const condition = new Condition();
+      const barrier = new Barrier(2);
+      const tasks = [
+        createTask(() => condition.with(() => condition.wait())),
+        createTask(() => barrier.wait()),
+      ];
+      await sleep(1);
+      assertEquals(tasks.map((task) => captureCallGraph(task)!.waitsFor), [
+        ["<Condition [unlocked, waiters:1]>"],
+        ["<Barrier [filling, waiters:1/2]>"],
+      ]);
+      for (const task of tasks) task.cancel();
     }));
 
   it("knows which queue is waited for, and for what", () =>
