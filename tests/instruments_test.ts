@@ -13,6 +13,7 @@ import {
   sleep,
   Task,
 } from "../mod.ts";
+import { withResolvers } from "../_platform/promises.ts";
 
 /** Runs a main coroutine on a virtual clock with an instrument. */
 async function instrumented(
@@ -168,9 +169,13 @@ describe("instrument", () => {
     });
     try {
       await withRealLoop(async () => {
-        await createTask(async () => {
-          await new Promise((done) => setTimeout(done, 20));
+        const foreign = withResolvers<void>();
+        const child = createTask(async () => {
+          await foreign.promise;
         }, { name: "child" });
+        await sleep(0.02);
+        foreign.resolve();
+        await child;
       });
     } finally {
       setInstrument(before);
