@@ -58,6 +58,10 @@ export class PrimedStream implements StreamSocket, StreamEvents {
     return this.#events?.borrows ?? false;
   }
 
+  get asks(): boolean {
+    return this.#events?.asks === true;
+  }
+
   attach(events: StreamEvents): void {
     this.#events = events;
   }
@@ -103,6 +107,14 @@ export class PrimedStream implements StreamSocket, StreamEvents {
     this.#telling = true;
     // Never from inside resume().
     queueMicrotask(() => this.#tell());
+  }
+
+  get waits(): boolean {
+    return this.#stream.waits === true;
+  }
+
+  next(): void {
+    this.#stream.next?.();
   }
 
   #tell(): void {

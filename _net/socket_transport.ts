@@ -12,7 +12,7 @@ import { noteMade } from "../_debug/made.ts";
 import type { BaseProtocol } from "../protocols.ts";
 import type { ExtraInfo } from "../transports.ts";
 import { TransportSocket } from "../trsock.ts";
-import { _StreamTransport } from "./stream_transport.ts";
+import { _StreamTransport, type Lent } from "./stream_transport.ts";
 import { notBytes, schedule } from "./turns.ts";
 
 /** What a server is told of the transports of its connections. */
@@ -35,11 +35,6 @@ export interface LoopTransport {
   _loopClosed(): void;
 }
 
-/** So large a chunk is borrowed from the stream rather than copied. */
-const BORROW_MIN = 16 * 1024;
-/** Up to so large a borrowed chunk is copied to a place that is kept for that. */
-const STAGE = 4096;
-
 const READ = "Fatal read error on socket transport";
 const WRITE = "Fatal write error on socket transport";
 
@@ -50,16 +45,19 @@ const WRITE = "Fatal write error on socket transport";
  */
 export class _SelectorSocketTransport extends _StreamTransport
   implements StreamEvents, LoopTransport {
+  readonly asks: boolean = true;
   /** TLS may run over it. */
   readonly _startTlsCompatible = true;
   readonly #stream: StreamSocket;
-  /** Whether the stream overwrites what a borrower was given. */
-  readonly #lent: boolean;
   /** The socket that it was made of, where a program gave one. */
   readonly #socket: Socket | null;
   readonly #server: TransportOwner | null;
-  /** Where small borrowed chunks are: an ArrayBuffer for each would cost more. */
-  #stage: Uint8Array | null = null;
+  /** Whether the stream overwrites what was borrowed. */
+  readonly #lends: boolean;
+  /** Whether that is left for the next turn. */
+  #asking: boolean = false;
+  /** Whether it is left until the protocol wants it. */
+  #pulled: boolean = false;
 
   /** Makes the transport; `connectionMade` is called in the next iteration. */
   constructor(
@@ -76,7 +74,7 @@ export class _SelectorSocketTransport extends _StreamTransport
     const stream = given ? sock._takeStream(this) : sock;
     this.#socket = given ? sock : null;
     this.#stream = stream;
-    this.#lent = stream.fresh !== true;
+    this.#lends = stream.next !== undefined;
     this.#server = server;
     stream.attach(this);
     // Small writes go out at once, which lowers the latency.
@@ -133,23 +131,8 @@ export class _SelectorSocketTransport extends _StreamTransport
 
   onData(chunk: Uint8Array): void {
     if (this._closing) return;
-    this._unread += chunk.length;
-    let full = false;
-    if (this.borrows && this.#lent) {
-      // To stop the stream costs more than to copy a little.
-      if (chunk.length >= BORROW_MIN) full = this._borrowed = true;
-      else if (chunk.length <= STAGE && this._chunk === null) {
-        chunk = this.#staged(chunk);
-      } else chunk = chunk.slice();
-    }
-    this._keep(chunk, full);
-  }
-
-  #staged(chunk: Uint8Array): Uint8Array {
-    const stage = this.#stage ??= new Uint8Array(STAGE);
-    stage.set(chunk);
-    this._borrowed = true;
-    return stage.subarray(0, chunk.length);
+    this._borrowed = this.borrows && this.#lends;
+    this._keep(chunk);
   }
 
   onDrain(): void {
@@ -167,7 +150,38 @@ export class _SelectorSocketTransport extends _StreamTransport
 
   // The loop's turn
 
+  _usedUp(): void {
+    if (this.#stream.waits !== true) return;
+    if ((this._protocol as Lent | null)?._pulls === true) {
+      this.#pulled = true;
+      return;
+    }
+    // Who answers in another turn is to write first: a read that comes too early
+    // costs the system a call in vain.
+    if (this.#stream.buffered === 0) {
+      this.#asking = true;
+      schedule(this);
+    } else this.#stream.next!();
+  }
+
+  /** The protocol wants what comes next. */
+  _pull(): void {
+    if (!this.#pulled) return;
+    this.#pulled = false;
+    this.#stream.next!();
+  }
+
+  override setProtocol(protocol: BaseProtocol): void {
+    super.setProtocol(protocol);
+    // Called first by the constructor of the base class.
+    if (#pulled in this) this._pull();
+  }
+
   _advance(): void {
+    if (this.#asking) {
+      this.#asking = false;
+      this.#stream.next!();
+    }
     if (this._connLost === 0 && !this._closing && !this._paused) {
       this._deliver();
     }

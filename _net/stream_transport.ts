@@ -24,6 +24,14 @@ import { WriteQueue } from "./write_queue.ts";
 /** So much that the protocol has not been given stops the reading. */
 const READ_MAX = 256 * 1024;
 
+/** What the protocols of stream readers have. */
+export interface Lent {
+  /** Whether nothing is to be read before it asks, and all may be lent to it. */
+  readonly _pulls?: boolean;
+  /** As `dataReceived`, with bytes that will be overwritten. */
+  _takeLent?(lent: Uint8Array): void;
+}
+
 /** A loop that lets go of its transports when it is closed. */
 interface OwningLoop extends AbstractEventLoop {
   readonly _transports?: Set<object>;
@@ -39,8 +47,8 @@ interface OwningLoop extends AbstractEventLoop {
  */
 export abstract class _StreamTransport extends _FlowControlMixin
   implements Runnable, TurnTaker {
-  /** A buffered protocol's bytes are copied anyway: others are its to keep. */
-  borrows: boolean = false;
+  /** Whether its protocol brings a buffer of its own. */
+  _buffered: boolean = false;
   _context: Context | null;
   _scheduled: boolean = false;
   /** What `connectionMade` and the waiter are owed; then null. */
@@ -53,7 +61,7 @@ export abstract class _StreamTransport extends _FlowControlMixin
   _unread: number = 0;
   /** Whether the chunk will be overwritten, once it is used up. */
   _borrowed: boolean = false;
-  /** Whether the input is paused because of that, or of too much. */
+  /** Whether the input is paused because of too much. */
   #throttled: boolean = false;
   _paused: boolean = false;
   /** Whether the peer has finished and the protocol does not know it yet. */
@@ -100,12 +108,19 @@ export abstract class _StreamTransport extends _FlowControlMixin
   abstract _isQuiet(error: unknown): boolean;
   /** Closes it at once, with the error that its protocol is to be told. */
   abstract _breakOff(error: unknown): void;
+  /** The protocol has been given all that was received. */
+  abstract _usedUp(): void;
   /** Gives back what it stands on. */
   abstract _letGo(): void;
 
   override setProtocol(protocol: BaseProtocol): void {
     this._protocol = protocol;
-    this.borrows = protocol instanceof BufferedProtocol;
+    this._buffered = protocol instanceof BufferedProtocol;
+  }
+
+  /** Whether what comes is copied anyway: else it is the protocol's to keep. */
+  get borrows(): boolean {
+    return this._buffered || (this._protocol as Lent | null)?._pulls === true;
   }
 
   override getProtocol(): BaseProtocol {
@@ -118,11 +133,12 @@ export abstract class _StreamTransport extends _FlowControlMixin
 
   // The runtime's calls, from anywhere
 
-  /** Keeps a chunk for the protocol; `full` stops the reading. */
-  _keep(chunk: Uint8Array, full: boolean): void {
+  /** Keeps a chunk for the protocol; too much stops the reading. */
+  _keep(chunk: Uint8Array): void {
+    this._unread += chunk.length;
     if (this._chunk === null) this._chunk = chunk;
     else (this.#chunks ??= []).push(chunk);
-    if ((full || this._unread >= READ_MAX) && !this.#throttled) {
+    if (this._unread >= READ_MAX && !this.#throttled) {
       this.#throttled = true;
       this._pauseInput();
     }
@@ -183,7 +199,7 @@ export abstract class _StreamTransport extends _FlowControlMixin
   }
 
   #deliverChunk(chunk: Uint8Array): void {
-    if (this.borrows) {
+    if (this._buffered) {
       const count = this.#deliverInto(chunk);
       if (count < 0) return;
       this._unread -= count;
@@ -195,10 +211,12 @@ export abstract class _StreamTransport extends _FlowControlMixin
     } else {
       this._unread -= chunk.length;
       this.#nextChunk();
-      // The protocol has been changed since it came.
-      if (this._borrowed) chunk = chunk.slice();
+      const protocol = this._protocol as Protocol & Lent;
       try {
-        (this._protocol as Protocol).dataReceived(chunk);
+        if (!this._borrowed) protocol.dataReceived(chunk);
+        else if (protocol._takeLent !== undefined) protocol._takeLent(chunk);
+        // The protocol has been changed since it came.
+        else protocol.dataReceived(chunk.slice());
       } catch (error) {
         this.#protocolFailed("data_received", error);
         return;
@@ -206,6 +224,7 @@ export abstract class _StreamTransport extends _FlowControlMixin
     }
     if (this._unread > 0) return;
     this._borrowed = false;
+    this._usedUp();
     if (this.#throttled) {
       this.#throttled = false;
       if (this.isReading()) this._resumeInput();

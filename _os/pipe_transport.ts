@@ -97,8 +97,7 @@ export class _PipeTransport extends _StreamTransport {
 
   #onData(chunk: Uint8Array): void {
     if (this._closing) return;
-    this._unread += chunk.length;
-    this._keep(chunk, false);
+    this._keep(chunk);
   }
 
   #onDrain(): void {
@@ -115,6 +114,8 @@ export class _PipeTransport extends _StreamTransport {
     if (!reading) this._out.clear();
     schedule(this);
   }
+
+  _usedUp(): void {}
 
   // The loop's turn
 

@@ -40,7 +40,6 @@ export class BunStream implements StreamSocket {
   readonly remote: SocketAddress;
   /** Bun tells what the kernel took; the rest is not taken. */
   readonly buffered: number = 0;
-  readonly fresh: boolean = true;
   readonly #socket: BunSocket;
   #events: StreamEvents | null = null;
   #state: number = OPEN;

@@ -45,6 +45,11 @@ const SLAB = 8192;
 /** How many small chunks a connection gets before it has a slab. */
 const FEW = 8;
 
+/** After so many large buffers a process is taken to need many more. */
+const MANY = 64;
+/** About as much as the engine lets die before it collects buffers. */
+const SPARE = 24 * 1024 * 1024;
+
 const OPEN = 0;
 const CLOSING = 1;
 const CLOSED = 2;
@@ -64,9 +69,15 @@ export class DenoStream implements StreamSocket {
   #events: StreamEvents | null = null;
   #state: number = OPEN;
   #paused: boolean = true;
-  /** Whether the read loop runs. */
+  /** Whether a read is under way. */
   #reading: boolean = false;
+  /** Whether the owner has a chunk, and has not asked for the next. */
+  #lent: boolean = false;
   #buffer: Bytes | null = null;
+  /** The last part of it that was asked for: many chunks are of one size. */
+  #part: Bytes | null = null;
+  /** How large the next buffer will be. */
+  #size: number = SMALL;
   /** How many bytes of the buffer came while paused: -1 stands for the end. */
   #held: number = 0;
   #eof: boolean = false;
@@ -80,18 +91,29 @@ export class DenoStream implements StreamSocket {
   #shut: boolean = false;
   #error: Error | null = null;
   #told: boolean = false;
+  readonly #read: (count: number | null) => void;
+  readonly #readFailed: (error: unknown) => void;
   readonly #wrote: (count: number) => void;
   readonly #writeFailed: (error: unknown) => void;
 
   constructor(conn: DenoConn) {
     this.#conn = conn;
     this.family = familyOf(addressOf(conn.localAddr));
+    this.#read = (count) => this.#onRead(count ?? -1);
+    this.#readFailed = (error) => {
+      this.#reading = false;
+      this.#fail("read from", error);
+    };
     this.#wrote = (count) => this.#onWrote(count);
     this.#writeFailed = (error) => {
       this.#out = null;
       this.buffered = 0;
       this.#fail("write to", error);
     };
+  }
+
+  get waits(): boolean {
+    return this.#lent;
   }
 
   get local(): SocketAddress {
@@ -104,6 +126,7 @@ export class DenoStream implements StreamSocket {
 
   attach(events: StreamEvents): void {
     this.#events = events;
+    this.#lent = false;
   }
 
   write(data: Uint8Array): number {
@@ -146,37 +169,49 @@ export class DenoStream implements StreamSocket {
 
   resume(): void {
     this.#paused = false;
-    if (!this.#reading && !this.#eof && this.#state === OPEN) this.#read();
+    this.#readOn();
+  }
+
+  next(): void {
+    if (!this.#lent) return;
+    this.#lent = false;
+    this.#readOn();
   }
 
   /**
-   * Reads until paused or closed. A read that is under way when the socket is
-   * paused cannot be taken back: what it brings is held.
+   * Reads, unless something speaks against it. A read that is under way when the
+   * socket is paused cannot be taken back: what it brings is held.
    */
-  async #read(): Promise<void> {
-    const conn = this.#conn;
+  #readOn(): void {
+    if (
+      this.#reading || this.#lent || this.#paused || this.#eof ||
+      this.#state !== OPEN
+    ) return;
     this.#reading = true;
-    if (this.#held !== 0) {
-      // Never from inside resume().
-      await undefined;
-      if (!this.#paused && this.#state === OPEN) {
-        const count = this.#held;
-        this.#held = 0;
-        this.#deliver(count);
-      }
-    }
-    while (!this.#paused && this.#state === OPEN && !this.#eof) {
-      let count: number;
-      try {
-        count = await conn.read(this.#buffer ??= new Uint8Array(SMALL)) ?? -1;
-      } catch (error) {
-        this.#reading = false;
-        return this.#fail("read from", error);
-      }
-      if (this.#state !== OPEN) break;
+    // Never from inside resume().
+    if (this.#held !== 0) return queueMicrotask(() => this.#tellHeld());
+    this.#conn.read(this.#buffer ??= newBuffer(this.#size))
+      .then(this.#read, this.#readFailed);
+  }
+
+  #tellHeld(): void {
+    const count = this.#held;
+    if (this.#paused || this.#state !== OPEN) return this.#stopped();
+    this.#held = 0;
+    this.#onRead(count);
+  }
+
+  #onRead(count: number): void {
+    if (this.#state === OPEN) {
       if (this.#paused) this.#held = count;
       else this.#deliver(count);
     }
+    this.#stopped();
+    this.#readOn();
+  }
+
+  /** No read is under way any more. */
+  #stopped(): void {
     this.#reading = false;
     if (this.#state === CLOSED) this.#settle();
   }
@@ -185,7 +220,7 @@ export class DenoStream implements StreamSocket {
     const events = this.#events!;
     if (count < 0) {
       this.#eof = true;
-      this.#buffer = null;
+      this.#buffer = this.#part = null;
       return events.onEof();
     }
     const buffer = this.#buffer!;
@@ -194,41 +229,56 @@ export class DenoStream implements StreamSocket {
     if (count * 2 > length) {
       chunk = count === length ? buffer : buffer.subarray(0, count);
       this.#slack = 0;
-      if (count === length && length === SMALL) {
-        // More may be waiting than a small buffer can take.
-        this.#buffer = new Uint8Array(LARGE);
-      } else if (!events.borrows) this.#buffer = new Uint8Array(length);
+      // More may be waiting than a small buffer can take.
+      if (count === length) this.#size = LARGE;
+      if (length < this.#size || !events.borrows) {
+        this.#buffer = this.#part = null;
+      }
     } else {
-      chunk = buffer.subarray(0, count);
       // A copy of little costs less than a new buffer, and keeps less alive.
-      if (!events.borrows) chunk = this.#copy(chunk);
+      chunk = events.borrows ? this.#head(count) : this.#copy(count);
       if (length === LARGE) this.#judge(count);
     }
+    // After less than there was room for, the system is not asked before more came.
+    this.#lent = events.asks === true && (count === length || events.borrows);
     events.onData(chunk);
+  }
+
+  /** The first bytes of the buffer. */
+  #head(count: number): Bytes {
+    const part = this.#part;
+    if (part !== null && part.length === count) return part;
+    return this.#part = this.#buffer!.subarray(0, count);
   }
 
   /**
    * An ArrayBuffer for each small chunk would cost a fifth of an echo, so that
    * those of one connection, never of two, share slabs once they are many.
    */
-  #copy(chunk: Bytes): Bytes {
-    const { length } = chunk;
-    if (length > SLAB / 4 || ++this.#smalls <= FEW) return chunk.slice();
+  #copy(count: number): Bytes {
+    const chunk = this.#head(count);
+    // What slice() makes is filled with zeros before it is copied to.
+    if (count > SLAB / 4 || ++this.#smalls <= FEW) return new Uint8Array(chunk);
     let slab = this.#slab;
     // A slab that its user transferred elsewhere has no length any more.
-    if (slab === null || this.#used + length > slab.length) {
+    if (slab === null || this.#used + count > slab.length) {
       slab = this.#slab = new Uint8Array(SLAB);
       this.#used = 0;
     }
-    const copy = slab.subarray(this.#used, this.#used += length);
-    copy.set(chunk);
-    return copy;
+    const at = this.#used;
+    slab.set(chunk, at);
+    this.#used = at + count;
+    return new Uint8Array(slab.buffer, at, count);
   }
 
   /** Goes back to a small buffer after many reads that would fit one. */
   #judge(count: number): void {
     if (count > SMALL) this.#slack = 0;
-    else if (++this.#slack === PATIENCE) this.#buffer = new Uint8Array(SMALL);
+    else if (++this.#slack === PATIENCE) {
+      this.#size = SMALL;
+      this.#buffer = this.#part = null;
+      this.#slack = 0;
+    }
   }
 
   shutdownWrite(): void {
@@ -279,7 +329,7 @@ export class DenoStream implements StreamSocket {
   #settle(): void {
     if (this.#told || this.#reading || this.#out !== null) return;
     this.#told = true;
-    this.#buffer = this.#slab = null;
+    this.#buffer = this.#part = this.#slab = null;
     queueMicrotask(() => this.#events!.onClose(this.#error));
   }
 
@@ -298,6 +348,23 @@ export class DenoStream implements StreamSocket {
   unref(): void {
     if (this.#state !== CLOSED) this.#conn.unref();
   }
+}
+
+let largeMade = 0;
+
+function newBuffer(size: number): Bytes {
+  if (size === LARGE && ++largeMade === MANY) keepFreed();
+  return new Uint8Array(size);
+}
+
+/**
+ * Lets the C library keep what is freed. What it keeps at most follows the largest
+ * block that was freed, which is small at first: what the collector frees goes back
+ * to the system, and each of its pages costs a fault when it is needed anew. So a
+ * large block, of which no page is ever touched, is taken and freed once.
+ */
+function keepFreed(): void {
+  new ArrayBuffer(SPARE).transfer(0);
 }
 
 function ignore(): void {}

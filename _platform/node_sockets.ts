@@ -80,7 +80,6 @@ class NodeStream implements StreamSocket {
   readonly family: SocketFamily;
   readonly local: SocketAddress;
   readonly remote: SocketAddress;
-  readonly fresh: boolean = true;
   readonly #socket: NodeSocket;
   #events: StreamEvents | null = null;
   #open: boolean = true;

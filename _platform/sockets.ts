@@ -18,12 +18,15 @@ export type SocketFamily = "inet" | "inet6" | "unix";
 /** What a stream socket tells its owner. */
 export interface StreamEvents {
   /**
-   * Whether `onData` uses a chunk up before it returns. A borrowed chunk is
-   * overwritten by the next read, which saves Deno a new buffer for each: half
-   * the cost of large chunks. Otherwise every chunk is the receiver's to keep;
-   * small ones of one connection may be parts of one ArrayBuffer.
+   * Whether `onData` uses a chunk up before it returns, or before it calls `next`
+   * where the owner asks. A borrowed chunk is overwritten by the next read, which
+   * saves Deno a new buffer for each: half the cost of large chunks. Otherwise
+   * every chunk is the receiver's to keep; small ones of one connection may be
+   * parts of one ArrayBuffer.
    */
   readonly borrows: boolean;
+  /** Whether the owner calls `next` where a stream waits for it. */
+  readonly asks?: boolean;
   /** Bytes arrived; never while the socket is paused. */
   onData(chunk: Uint8Array): void;
   /** The peer finished writing. Writing to it may go on. */
@@ -44,8 +47,6 @@ export interface StreamSocket {
   readonly remote: SocketAddress;
   /** The bytes taken by `write` that the kernel does not have yet. */
   readonly buffered: number;
-  /** Whether no chunk is ever overwritten, even where the owner borrows. */
-  readonly fresh?: boolean;
   /** Sets the owner, or replaces it. Comes before all else. */
   attach(events: StreamEvents): void;
   /**
@@ -62,6 +63,14 @@ export interface StreamSocket {
   pause(): void;
   /** Reads again; what came meanwhile is told first, not from inside the call. */
   resume(): void;
+  /**
+   * Reads on, for owners that ask: so a read comes after the write that answers the
+   * one before, when there is most likely something to be read. Only streams that
+   * have it overwrite what is borrowed.
+   */
+  next?(): void;
+  /** Whether it waits for that, after a chunk. */
+  readonly waits?: boolean;
   /** Tells the peer, after what was taken, that there will be no more. */
   shutdownWrite(): void;
   /** Sends what was taken, then closes. Nothing is read any more. */

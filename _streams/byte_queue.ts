@@ -23,6 +23,8 @@ export class ByteQueue {
   size = 0;
   /** How many bytes have left it: positions found before have moved by that. */
   taken = 0;
+  /** The only chunk, while no other is there and nothing of it is taken. */
+  #only: Uint8Array | null = null;
   #chunks: Uint8Array[] = [];
   /** The slot of the first chunk. */
   #head = 0;
@@ -35,13 +37,28 @@ export class ByteQueue {
   push(chunk: Uint8Array): void {
     const { length } = chunk;
     if (length === 0) return;
-    if (length < SMALL && this.size > 0) {
+    if (this.size === 0) {
+      this.#only = plain(chunk);
+      this.size = length;
+      return;
+    }
+    this.#settle();
+    if (length < SMALL) {
       this.#gather(chunk);
     } else {
       this.#gathering = null;
       this.#chunks.push(plain(chunk));
     }
     this.size += length;
+  }
+
+  /** Puts the only chunk among the others. */
+  #settle(): void {
+    const only = this.#only;
+    if (only === null) return;
+    this.#only = null;
+    this.#gathering = null;
+    this.#chunks.push(only);
   }
 
   #gather(chunk: Uint8Array): void {
@@ -69,6 +86,14 @@ export class ByteQueue {
 
   /** Takes so many bytes: at least one, at most all. */
   take(count: number): Uint8Array {
+    const only = this.#only;
+    if (only !== null && count === only.length) {
+      this.#only = null;
+      this.size = 0;
+      this.taken += count;
+      return only;
+    }
+    this.#settle();
     const head = this.#chunks[this.#head]!;
     const start = this.#offset;
     const left = head.length - start;
@@ -95,6 +120,7 @@ export class ByteQueue {
    */
   takeThrough(byte: number, limit: number): Uint8Array | null {
     if (this.size === 0) return null;
+    this.#settle();
     const head = this.#chunks[this.#head]!;
     const start = this.#offset;
     // Most lines are short, and a call of indexOf costs as much as a few dozen steps.
@@ -110,8 +136,21 @@ export class ByteQueue {
     return this.size === 0 ? new Uint8Array(0) : this.take(this.size);
   }
 
+  /** Takes as much as a buffer has room for, at most all: how many bytes. */
+  takeInto(buffer: Uint8Array): number {
+    this.#settle();
+    const count = Math.min(buffer.length, this.size);
+    this.#fill(buffer, count);
+    return count;
+  }
+
   #join(count: number): Uint8Array {
     const all = new Uint8Array(count);
+    this.#fill(all, count);
+    return all;
+  }
+
+  #fill(all: Uint8Array, count: number): void {
     let at = 0;
     this.size -= count;
     this.taken += count;
@@ -129,11 +168,11 @@ export class ByteQueue {
       at += left;
       this.#drop();
     }
-    return all;
   }
 
   /** Forgets so many bytes, at most all. */
   skip(count: number): void {
+    this.#settle();
     this.size -= count;
     this.taken += count;
     while (count > 0) {
@@ -150,6 +189,7 @@ export class ByteQueue {
   clear(): void {
     this.taken += this.size;
     this.size = 0;
+    this.#only = null;
     this.#chunks.length = 0;
     this.#head = 0;
     this.#offset = 0;
@@ -172,6 +212,7 @@ export class ByteQueue {
 
   /** The chunks, without what is taken of them. */
   #rest(): Uint8Array[] {
+    this.#settle();
     const rest = this.#chunks.slice(this.#head);
     if (this.#offset > 0) rest[0] = rest[0]!.slice(this.#offset);
     return rest;
@@ -179,6 +220,7 @@ export class ByteQueue {
 
   /** Moves everything over to the end of another queue. */
   moveTo(other: ByteQueue): void {
+    this.#settle();
     while (this.size > 0) {
       const left = this.#chunks[this.#head]!.length - this.#offset;
       other.push(this.take(left));
@@ -190,6 +232,7 @@ export class ByteQueue {
     const { length } = wanted;
     const end = this.size - length;
     if (from > end) return -1;
+    this.#settle();
     const first = wanted[0]!;
     const chunks = this.#chunks;
     // Positions here count what is taken of the first chunk, too.
@@ -217,6 +260,7 @@ export class ByteQueue {
   /** Whether the bytes from a position on are those of `wanted`. */
   hasAt(wanted: Uint8Array, from: number): boolean {
     if (from + wanted.length > this.size) return false;
+    this.#settle();
     const [slot, start] = this.#locate(from + this.#offset);
     return this.#matches(wanted, slot, from + this.#offset - start);
   }

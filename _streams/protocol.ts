@@ -218,6 +218,19 @@ export class StreamReaderProtocol extends FlowControlMixin {
     this._streamReader?.feedData(data);
   }
 
+  /** @internal */
+  get _pulls(): boolean {
+    return this._streamReader?._pulls === true;
+  }
+
+  /** @internal */
+  _takeLent(lent: Uint8Array): void {
+    // A subclass has its own idea of what to do with data.
+    if (this.dataReceived !== StreamReaderProtocol.prototype.dataReceived) {
+      this.dataReceived(lent.slice());
+    } else this._streamReader?._feedLent(lent);
+  }
+
   /**
    * Ends the reader.
    *

@@ -10,6 +10,7 @@ import {
   NextLine,
   ReadAll,
   ReadExactly,
+  ReadInto,
   ReadLine,
   ReadSome,
   ReadUntil,
@@ -21,6 +22,9 @@ import type { BaseTransport, ReadTransport } from "../transports.ts";
 export const DEFAULT_LIMIT: number = 2 ** 16;
 
 const NEWLINE = new Uint8Array([10]);
+
+/** A transport that can be made to read nothing before it is asked to. */
+type PulledTransport = BaseTransport & { _pull?(): void };
 
 /** Options of {@linkcode StreamReader.fromWeb}. */
 export interface FromWebOptions {
@@ -77,6 +81,18 @@ export class StreamReader implements AsyncIterable<Uint8Array> {
    * @internal
    */
   _waiter: Future<void> | null = null;
+  /**
+   * The read that waits with a buffer of its own.
+   *
+   * @internal
+   */
+  _into: ReadInto | null = null;
+  /**
+   * Whether the last read that waited was one: nothing is read ahead then.
+   *
+   * @internal
+   */
+  _pulls = false;
   /** @internal */
   _transport: BaseTransport | null = null;
   /**
@@ -215,6 +231,25 @@ export class StreamReader implements AsyncIterable<Uint8Array> {
     this.#maybePause();
   }
 
+  /**
+   * Adds bytes that will be overwritten.
+   *
+   * @internal
+   */
+  _feedLent(lent: Uint8Array): void {
+    const into = this._into;
+    const waits = this._waiter !== null && !this._waiter.done();
+    if (into === null || !waits || this._buffer.size > 0 || this._eof) {
+      this.feedData(lent.slice());
+      return;
+    }
+    const count = into._fill(lent);
+    // Their order is that of the stream: what is left comes after.
+    if (count < lent.length) this._buffer.push(lent.slice(count));
+    this.#takeWaiter()!.setResult(undefined);
+    this.#maybePause();
+  }
+
   /** The waiter, if one is left to be told. */
   #takeWaiter(): Future<void> | null {
     const waiter = this._waiter;
@@ -251,10 +286,13 @@ export class StreamReader implements AsyncIterable<Uint8Array> {
    *
    * @internal
    */
-  _waitForData(name: string): Future<void> {
+  _waitForData(
+    call: { readonly name: string },
+    into: ReadInto | null = null,
+  ): Future<void> {
     if (this._waiter !== null) {
       throw new RuntimeError(
-        `${name}() called while another coroutine is already waiting for ` +
+        `${call.name}() called while another coroutine is already waiting for ` +
           "incoming data",
       );
     }
@@ -262,6 +300,11 @@ export class StreamReader implements AsyncIterable<Uint8Array> {
     if (this._exception !== null) throw this._exception;
     const waiter = this._loop.createFuture<void>();
     this._waiter = waiter;
+    if (into !== null || this._pulls) {
+      this._into = into;
+      this._pulls = into !== null;
+      (this._transport as PulledTransport | null)?._pull?.();
+    }
     // One part larger than all that may be buffered: nothing would come.
     if (this._paused) this.#resume();
     return waiter;
@@ -287,6 +330,37 @@ export class StreamReader implements AsyncIterable<Uint8Array> {
    */
   read(n: number = -1): Coroutine<Uint8Array> {
     return n < 0 ? new ReadAll(this) : new ReadSome(this, n);
+  }
+
+  /**
+   * Reads what is there into a buffer, waiting only where nothing is. It makes no
+   * new memory for what comes while it waits, which is what makes large messages
+   * dear. asyncio does not have it.
+   *
+   * While a stream is read in this way nothing is read ahead: that the connection
+   * has ended is found by the next read or write.
+   *
+   * @param buffer Where the bytes go, from its start on. Leave it alone until the
+   * read has ended, and until what is written of it is sent.
+   * @returns How many bytes came; 0 at the end of the stream.
+   * @throws RangeError If the buffer has no bytes.
+   * @throws RuntimeError If another read waits already.
+   *
+   * @example
+   * ```ts
+   * import { run, StreamReader } from "@x/asyncio";
+   *
+   * await run(async () => {
+   *   const reader = new StreamReader();
+   *   reader.feedData(new TextEncoder().encode("hello"));
+   *   const buffer = new Uint8Array(65536);
+   *   const count = await reader.readInto(buffer);
+   *   console.log(new TextDecoder().decode(buffer.subarray(0, count)));
+   * });
+   * ```
+   */
+  readInto(buffer: Uint8Array): Coroutine<number> {
+    return new ReadInto(this, buffer);
   }
 
   /**

@@ -14,6 +14,7 @@ const read = (): void => {};
 const readexactly = (): void => {};
 const readline = (): void => {};
 const readuntil = (): void => {};
+const readInto = (): void => {};
 
 abstract class ReadCall<T = Uint8Array> extends QuickCall<T> {
   readonly _reader: StreamReader;
@@ -44,7 +45,7 @@ abstract class ReadCall<T = Uint8Array> extends QuickCall<T> {
   abstract _read(): T | typeof NOT_YET;
 
   override _wait(): Future<void> {
-    return this._reader._waitForData(this.name);
+    return this._reader._waitForData(this);
   }
 
   override _waited(waiter: Future<void>): void {
@@ -103,6 +104,66 @@ export class ReadSome extends ReadCall {
       : reader._buffer.take(this.#n < size ? this.#n : size);
     reader._maybeResume();
     return data;
+  }
+}
+
+/** What is there, into the caller's buffer. */
+export class ReadInto extends ReadCall<number> {
+  readonly #buffer: Uint8Array;
+  /** How many bytes were put there while it waited. */
+  #filled: number = 0;
+
+  constructor(reader: StreamReader, buffer: Uint8Array) {
+    super(readInto, reader);
+    this.#buffer = buffer;
+  }
+
+  override _check(): void {
+    if (!(this.#buffer instanceof Uint8Array)) {
+      throw new TypeError("Cannot read: the buffer must be a Uint8Array");
+    }
+    if (this.#buffer.length === 0) {
+      throw new RangeError("Cannot read into a buffer of no bytes");
+    }
+  }
+
+  /** Takes bytes that are to be overwritten: how many. */
+  _fill(lent: Uint8Array): number {
+    const buffer = this.#buffer;
+    const count = Math.min(buffer.length, lent.length);
+    buffer.set(count < lent.length ? lent.subarray(0, count) : lent);
+    return this.#filled = count;
+  }
+
+  override _read(): number | typeof NOT_YET {
+    if (this.#filled > 0) return this.#filled;
+    const reader = this._reader;
+    // It may have been transferred elsewhere while this waited.
+    this._check();
+    if (reader._buffer.size === 0) return reader._eof ? 0 : NOT_YET;
+    const count = reader._buffer.takeInto(this.#buffer);
+    reader._maybeResume();
+    return count;
+  }
+
+  override _wait(): Future<void> {
+    return this._reader._waitForData(this, this);
+  }
+
+  override _waited(waiter: Future<void>): void {
+    super._waited(waiter);
+    if (this._reader._into === this) this._reader._into = null;
+  }
+
+  override _gaveUp(error: unknown): void {
+    super._gaveUp(error);
+    const count = this.#filled;
+    // Transferred elsewhere, it has no length any more.
+    if (count === 0 || this.#buffer.length === 0) return;
+    this.#filled = 0;
+    const taken = new ByteQueue();
+    taken.push(new Uint8Array(this.#buffer.subarray(0, count)));
+    this._reader._putBack(taken);
   }
 }
 
@@ -232,6 +293,7 @@ export class ReadUntil extends ReadCall {
 }
 
 const NEWLINE = new Uint8Array([10]);
+const READ_UNTIL = { name: "readuntil" };
 
 /** A line, or what is left of one at the end. */
 export class ReadLine extends ReadCall {
@@ -273,7 +335,7 @@ export class ReadLine extends ReadCall {
 
   override _wait(): Future<void> {
     // In asyncio a line is read by readuntil(), which the message names.
-    return this._reader._waitForData("readuntil");
+    return this._reader._waitForData(READ_UNTIL);
   }
 }
 

@@ -116,7 +116,8 @@ async function idle(
 ): Promise<[Server, number][]> {
   const found: [Server, number][] = [];
   for (const server of servers) {
-    if (server.kind === "buffered" || server.kind === "fresh") continue;
+    // The others' buffers are the servers' own.
+    if (["buffered", "fresh", "into"].includes(server.kind)) continue;
     progress(`${count} idle connections: ${label(server)}`);
     const { command } = server;
     // The limit of a login shell is often 1024.
@@ -155,7 +156,7 @@ async function idle(
 export async function echo(options: EchoOptions): Promise<boolean> {
   const folder = mkdtempSync(`${tmpdir()}/asyncio-echo-`);
   const failures: string[] = [];
-  const say = options.json ? () => {} : console.log;
+  const { say } = options;
   try {
     const [servers, notes] = findServers(options);
     const load = findLoad(folder, notes);

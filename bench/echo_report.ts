@@ -34,6 +34,7 @@ const OURS: Readonly<
   buffered: { native: 1.15, rivals: ["asyncio buffered"] },
   generator: { native: 1.4, rivals: ["asyncio streams", "uvloop streams"] },
   async: { native: 1.4, rivals: ["asyncio streams", "uvloop streams"] },
+  into: { native: 1.4, rivals: ["asyncio streams", "uvloop streams"] },
 };
 
 /** All of a row, per server and round. */

@@ -32,7 +32,8 @@ type Kind =
   | "protocol"
   | "buffered"
   | "generator"
-  | "async";
+  | "async"
+  | "into";
 
 interface BunSocket {
   data: { left: Uint8Array[] };
@@ -181,19 +182,31 @@ const echoAsync = coroutine(
   },
 );
 
+/** Reads nothing while its one buffer is still being sent, either. */
+const echoInto = coroutine(
+  function* (reader: StreamReader, writer: StreamWriter): Coro<void> {
+    const buffer = new Uint8Array(SIZE);
+    writer.transport.setWriteBufferLimits(0, 0);
+    for (;;) {
+      const count = yield* reader.readInto(buffer);
+      if (count === 0) break;
+      writer.write(buffer.subarray(0, count));
+      yield* writer.drain();
+    }
+    writer.close();
+  },
+);
+
+const STREAMS = { generator: echo, async: echoAsync, into: echoInto };
+
 function* serve(
   kind: Exclude<Kind, "native" | "fresh" | "net">,
   tell: (port: number) => void,
 ): Coro<void> {
   const loop = getRunningLoop();
   const options = { backlog: BACKLOG };
-  const server = kind === "generator" || kind === "async"
-    ? yield* startServer(
-      kind === "generator" ? echo : echoAsync,
-      HOST,
-      0,
-      options,
-    )
+  const server = kind !== "protocol" && kind !== "buffered"
+    ? yield* startServer(STREAMS[kind], HOST, 0, options)
     : yield* loop.createServer(
       () => kind === "protocol" ? new Echo() : new BufferedEcho(),
       HOST,

@@ -14,18 +14,20 @@ export type EchoKind =
   | "buffered"
   | "generator"
   | "async"
+  | "into"
   | "streams";
 
 /** The kinds of the library. */
 export type Ours = Extract<
   EchoKind,
-  "protocol" | "buffered" | "generator" | "async"
+  "protocol" | "buffered" | "generator" | "async" | "into"
 >;
 export const OUR_KINDS: readonly Ours[] = [
   "protocol",
   "buffered",
   "generator",
   "async",
+  "into",
 ];
 
 /** A server of the benchmark. */
@@ -56,6 +58,8 @@ export interface EchoOptions {
   readonly pythons: readonly string[];
   /** Prints one JSON document only. */
   readonly json: boolean;
+  /** Is told the tables and notes, which are for people. */
+  readonly say: (text: string) => void;
 }
 
 function works(command: readonly string[]): boolean {

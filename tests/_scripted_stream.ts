@@ -17,6 +17,21 @@ export class ScriptedStream implements StreamSocket {
   readonly calls: string[] = [];
   readonly written: Uint8Array[] = [];
   owner: StreamEvents | null = null;
+  /** Whether it waits to be asked for what comes next. */
+  waits: boolean = false;
+  /** Set where it lends what it reads. */
+  declare next?: () => void;
+  #lent: Uint8Array | null = null;
+
+  constructor(lends = false) {
+    if (!lends) return;
+    this.next = () => {
+      this.calls.push("next");
+      this.waits = false;
+      if (this.owner!.borrows) this.#lent?.fill(99);
+      this.#lent = null;
+    };
+  }
 
   attach(events: StreamEvents): void {
     this.owner = events;
@@ -56,6 +71,13 @@ export class ScriptedStream implements StreamSocket {
 
   setKeepAlive(on: boolean): void {
     this.calls.push(`setKeepAlive ${on}`);
+  }
+
+  /** Tells a chunk that is overwritten as soon as the next one is asked for. */
+  lend(chunk: Uint8Array): void {
+    this.waits = true;
+    this.#lent = chunk;
+    this.owner!.onData(chunk);
   }
 
   ref(): void {}

@@ -1,5 +1,6 @@
 /** The transport of stream sockets, over one that the test plays. */
 
+import "../_net/whole.ts";
 import { assert, assertEquals, assertStrictEquals } from "@std/assert";
 import { describe, it } from "./_harness.ts";
 import { ScriptedStream } from "./_scripted_stream.ts";
@@ -9,6 +10,7 @@ import {
   BufferedProtocol,
   ContextVar,
   copyContext,
+  createTask,
   currentTask,
   type ExceptionContext,
   getRunningLoop,
@@ -17,6 +19,8 @@ import {
   Protocol,
   run,
   sleep,
+  StreamReader,
+  StreamReaderProtocol,
   SystemExit,
   type Transport,
   TransportSocket,
@@ -361,10 +365,10 @@ describe("a socket transport's reading", () => {
     ),
   );
 
-  it("a buffered protocol's large chunks are borrowed, small ones copied", () =>
+  it("a buffered protocol borrows: the stream is asked once all is taken", () =>
     run(async () => {
       const loop = getRunningLoop() as BaseSelectorEventLoop;
-      const stream = new ScriptedStream();
+      const stream = new ScriptedStream(true);
       const got: number[] = [];
       const buffer = new Uint8Array(20 * KIB);
       class Buffered extends BufferedProtocol {
@@ -379,24 +383,91 @@ describe("a socket transport's reading", () => {
       await sleep(0);
       stream.take();
       assert(stream.owner!.borrows);
-      const small = bytes(10, 1);
-      stream.owner!.onData(small);
-      small.fill(9);
+      assert(stream.owner!.asks);
+      stream.lend(bytes(32 * KIB, 2));
       assertEquals(stream.take(), []);
-      stream.owner!.onData(bytes(32 * KIB, 2));
-      assertEquals(stream.take(), ["pause"]);
       for (let i = 0; i < 3; i++) await sleep(0);
-      assertEquals(got, [10, 1, 20 * KIB, 2, 12 * KIB, 2]);
-      assertEquals(stream.take(), ["resume"]);
+      assertEquals(got, [20 * KIB, 2, 12 * KIB, 2]);
+      assertEquals(stream.take(), ["next"]);
       // A protocol that keeps its chunks takes over with one that is borrowed.
       const large = bytes(32 * KIB, 3);
-      stream.owner!.onData(large);
+      stream.lend(large);
       const next = new Recorder();
       transport.setProtocol(next);
-      await sleep(0);
+      for (let i = 0; i < 2; i++) await sleep(0);
+      assertEquals(stream.take(), ["next"]);
       large.fill(9);
       assertEquals(next.bytes()[0], 3);
       assert(!stream.owner!.borrows);
+    }));
+
+  it("a stream that waits is asked after the answer is written", () =>
+    run(async () => {
+      const loop = getRunningLoop() as BaseSelectorEventLoop;
+      const stream = new ScriptedStream(true);
+      let answer: "now" | "later" | "held" = "now";
+      class Answers extends Protocol {
+        override dataReceived(data: Uint8Array) {
+          if (answer === "later") loop.callSoon(() => transport.write(data));
+          else transport.write(data);
+          if (answer === "held") stream.buffered = 1;
+        }
+      }
+      const transport = loop._makeSocketTransport(stream, new Answers());
+      await sleep(0);
+      for (answer of ["later", "now", "held"] as const) {
+        stream.take();
+        stream.lend(bytes(10, 1));
+        assertEquals(stream.take(), []);
+        for (let i = 0; i < 3; i++) await sleep(0);
+        assertEquals(stream.take(), ["write 10", "next"], answer);
+      }
+      stream.buffered = 0;
+      transport.abort();
+    }));
+
+  it("a stream is not read ahead between two reads into a buffer", () =>
+    run(async () => {
+      const loop = getRunningLoop() as BaseSelectorEventLoop;
+      const stream = new ScriptedStream(true);
+      const reader = new StreamReader();
+      const transport = loop._makeSocketTransport(
+        stream,
+        new StreamReaderProtocol(reader),
+      );
+      await sleep(0);
+      assert(!stream.owner!.borrows);
+      const buffer = new Uint8Array(4);
+      const first = createTask(reader.readInto(buffer));
+      await sleep(0);
+      assert(stream.owner!.borrows);
+      stream.take();
+      stream.lend(bytes(6, 1));
+      assertEquals(await first, 4);
+      assertEquals(buffer, bytes(4, 1));
+      for (let i = 0; i < 3; i++) await sleep(0);
+      assertEquals(stream.take(), []);
+      // What had no room is there still, though the chunk is overwritten.
+      assertEquals(await reader.readInto(buffer), 2);
+      assertEquals(stream.take(), []);
+      const second = createTask(reader.readInto(buffer));
+      await sleep(0);
+      assertEquals(stream.take(), ["next"]);
+      // Its reader was cancelled: what is lent is kept for the next read.
+      stream.lend(bytes(3, 2));
+      second.cancel();
+      await sleep(0);
+      assertEquals(await reader.read(10), bytes(3, 2));
+      // A read of another kind reads ahead again.
+      const third = createTask(reader.read(10));
+      await sleep(0);
+      assertEquals(stream.take(), ["next"]);
+      assert(!stream.owner!.borrows);
+      stream.lend(bytes(3, 3));
+      assertEquals(await third, bytes(3, 3));
+      for (let i = 0; i < 2; i++) await sleep(0);
+      assertEquals(stream.take(), ["next"]);
+      transport.abort();
     }));
 });
 
