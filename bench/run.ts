@@ -28,6 +28,7 @@ import {
   type SuiteName,
   SUITES,
 } from "./measure.ts";
+import { writePlots } from "./plot.ts";
 import {
   type Figure,
   type Figures,
@@ -45,6 +46,7 @@ const HELP = `Measures the library beside its rivals and prints ratios.
 
   --suite NAME       only tasks, only sync or only echo; the first two by default
   --json             one JSON document on stdout, and nothing else
+  --svg FOLDER       draws the tables of ratios there, too
   --rounds N         how many rounds; medians are taken over them (5)
   --rows A,B         only these rows, of those below
   --only A,B         only these contestants: generator, async, floor, effect,
@@ -82,8 +84,8 @@ The rows of sync, 100 000 of each
 The suite echo has servers and a load in processes of their own, and compares
 the servers' processor time per request. Its rows are 1x1, 1x64, 50x1, 50x64,
 which are connections and KiB, and idle: 10 000 connections, bytes for each. Its
-contestants are native, fresh, net, protocol, buffered, generator, async, and as
-'asyncio protocol' or 'uvloop streams' those of Python.
+contestants are native, fresh, net, protocol, buffered, generator, async, into,
+and as 'asyncio protocol' or 'uvloop streams' those of Python.
 
 The floor is raw promises and timers of the same runtime: no tasks, no cancel.
 Every contestant's results are counted; a wrong count fails the run, and so does
@@ -96,6 +98,7 @@ const { values: options } = parseArgs({
     help: { type: "boolean", short: "h", default: false },
     suite: { type: "string", default: "" },
     json: { type: "boolean", default: false },
+    svg: { type: "string", default: "" },
     rounds: { type: "string", default: "5" },
     rows: { type: "string", default: "" },
     only: { type: "string", default: "" },
@@ -112,6 +115,17 @@ if (options.help) {
   process.exit(0);
 }
 
+/** What was said, of which the plots are drawn. */
+const said: string[] = [];
+function say(text: string): void {
+  said.push(text);
+  if (!options.json) console.log(text);
+}
+function plot(): void {
+  if (options.svg === "") return;
+  for (const path of writePlots(said.join("\n"), options.svg)) say(path);
+}
+
 const named = options.suite;
 if (named === "echo") {
   const names = (text: string) => text.split(",").filter((part) => part !== "");
@@ -123,7 +137,9 @@ if (named === "echo") {
     rows: names(options.rows),
     pythons: options.python,
     json: options.json,
+    say,
   });
+  plot();
   process.exit(right ? 0 : 1);
 }
 if (named !== "" && !Object.hasOwn(SUITES, named)) {
@@ -225,7 +241,6 @@ function isLibrary(who: Contestant): boolean {
 function runSuite(
   suite: SuiteName,
   all: readonly Contestant[],
-  say: (text: string) => void,
 ) {
   const contestants = all.filter((who) => who.suite === suite);
   const figures: Figures = new Map();
@@ -279,14 +294,14 @@ try {
     pythons: options.python,
     folder,
   });
-  const say = options.json ? () => {} : console.log;
   for (const note of field.notes) say(note);
   if (options.quick) say("a tenth of the work, one round: no figures to quote");
   const only = list(options.only);
   const contestants = field.contestants.filter(({ name }) =>
     only.length === 0 || only.includes(name)
   );
-  const results = suites.map((suite) => runSuite(suite, contestants, say));
+  const results = suites.map((suite) => runSuite(suite, contestants));
+  plot();
   for (const failure of failures) say(`\nFAILED ${failure}`);
   if (options.json) {
     console.log(JSON.stringify(

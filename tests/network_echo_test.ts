@@ -4,39 +4,40 @@ import { assert, assertEquals } from "@std/assert";
 import {
   ContextVar,
   gather,
-  openConnection,
   Protocol,
   type Server,
   sleep,
-  startServer,
   type StreamReader,
   type StreamWriter,
   type Transport,
 } from "../mod.ts";
 import { Socket } from "../trsock.ts";
+import {
+  connected,
+  echoed,
+  echoedMebibyte,
+  echoing,
+  endedStream,
+  left,
+  noting,
+  serving,
+  servingStreams,
+  stopped,
+  streaming,
+} from "./_connections.ts";
 import { describe } from "./_harness.ts";
 import { bytes, Echo, Notes, online, portOf, text } from "./_network.ts";
 
 describe("createConnection and createServer", () => {
   online("carry an echo", function* ({ loop }) {
     const echoes: Echo[] = [];
-    const server: Server = yield loop.createServer(
-      () => {
-        echoes.push(new Echo(loop));
-        return echoes.at(-1)!;
-      },
-      "127.0.0.1",
-      0,
-    );
-    const [transport, client]: [Transport, Notes] = yield loop
-      .createConnection(() => new Notes(loop), "127.0.0.1", portOf(server));
+    const server = yield* serving(loop, () => {
+      echoes.push(new Echo(loop));
+      return echoes.at(-1)!;
+    });
+    const [transport, client] = yield* connected(loop, server);
     assert(client.transport === transport, "connectionMade came first");
-    transport.write(bytes("hello"));
-    yield client.has("hello");
-    transport.close();
-    yield client.lost();
-    server.close();
-    yield server.waitClosed();
+    yield* echoed([transport, client], server, "hello");
     assertEquals(client.log, ["made", "data", "lost"]);
     assertEquals(echoes.map((echo) => echo.log), [
       ["made", "data", "eof", "lost"],
@@ -45,17 +46,8 @@ describe("createConnection and createServer", () => {
   });
 
   online("tell the addresses of both ends", function* ({ loop }) {
-    const accepted: Notes[] = [];
-    const server: Server = yield loop.createServer(
-      () => {
-        accepted.push(new Notes(loop));
-        return accepted.at(-1)!;
-      },
-      "127.0.0.1",
-      0,
-    );
-    const [transport, client]: [Transport, Notes] = yield loop
-      .createConnection(() => new Notes(loop), "127.0.0.1", portOf(server));
+    const [server, accepted] = yield* noting(loop);
+    const [transport, client] = yield* connected(loop, server);
     transport.write(bytes("x"));
     const own = transport.getExtraInfo<[string, number]>("sockname")!;
     assertEquals(transport.getExtraInfo("peername"), [
@@ -68,10 +60,8 @@ describe("createConnection and createServer", () => {
       transport.getExtraInfo<Socket>("socket")!.getSockName(),
       own,
     );
-    transport.close();
-    yield client.lost();
-    server.close();
-    yield server.waitClosed();
+    yield* left(transport, client);
+    yield* stopped(server);
   });
 
   online("connect to a name, of whatever family it is", function* ({ loop }) {
@@ -80,16 +70,10 @@ describe("createConnection and createServer", () => {
       "localhost",
       0,
     );
-    const [transport, client]: [Transport, Notes] = yield loop
-      .createConnection(() => new Notes(loop), "localhost", portOf(server), {
-        happyEyeballsDelay: 0.25,
-      });
-    transport.write(bytes("by name"));
-    yield client.has("by name");
-    transport.close();
-    yield client.lost();
-    server.close();
-    yield server.waitClosed();
+    const [transport, client] = yield* connected(loop, server, {
+      happyEyeballsDelay: 0.25,
+    }, "localhost");
+    yield* echoed([transport, client], server, "by name");
   });
 
   online("listen on all interfaces with one port", function* ({ loop }) {
@@ -103,15 +87,12 @@ describe("createConnection and createServer", () => {
     );
     assertEquals(ports.size, 1);
     for (const host of ["127.0.0.1", "::1"]) {
-      const [transport, client]: [Transport, Notes] = yield loop
-        .createConnection(() => new Notes(loop), host, portOf(server));
+      const [transport, client] = yield* connected(loop, server, {}, host);
       transport.write(bytes(host));
       yield client.has(host);
-      transport.close();
-      yield client.lost();
+      yield* left(transport, client);
     }
-    server.close();
-    yield server.waitClosed();
+    yield* stopped(server);
     assertEquals(server.sockets, []);
   });
 
@@ -122,28 +103,20 @@ describe("createConnection and createServer", () => {
       0,
     );
     const hosts = server.sockets.map((sock) => sock.getSockName()[0]);
-    server.close();
-    yield server.waitClosed();
+    yield* stopped(server);
     assertEquals(hosts, ["127.0.0.1", "127.0.0.2"]);
   });
 
   online("connect from a chosen address", function* ({ loop }) {
-    const server: Server = yield loop.createServer(
-      () => new Echo(loop),
-      "127.0.0.1",
-      0,
-    );
-    const [transport, client]: [Transport, Notes] = yield loop
-      .createConnection(() => new Notes(loop), "127.0.0.1", portOf(server), {
-        localAddr: ["127.0.0.3", 0],
-      });
+    const server = yield* echoing(loop);
+    const [transport, client] = yield* connected(loop, server, {
+      localAddr: ["127.0.0.3", 0],
+    });
     transport.write(bytes("x"));
     yield client.has("x");
     const peer = transport.getExtraInfo<[string, number]>("sockname")!;
-    transport.close();
-    yield client.lost();
-    server.close();
-    yield server.waitClosed();
+    yield* left(transport, client);
+    yield* stopped(server);
     assertEquals(peer[0], "127.0.0.3");
   });
 
@@ -156,19 +129,14 @@ describe("createConnection and createServer", () => {
       null,
       { sock: listening },
     );
-    const connected = new Socket("inet");
+    const dialled = new Socket("inet");
     const address = ["127.0.0.1", portOf(server)] as const;
-    yield connected._connect(loop._platform, address);
+    yield dialled._connect(loop._platform, address);
     const [transport, client]: [Transport, Notes] = yield loop
       .createConnection(() => new Notes(loop), null, null, {
-        sock: connected,
+        sock: dialled,
       });
-    transport.write(bytes("by hand"));
-    yield client.has("by hand");
-    transport.close();
-    yield client.lost();
-    server.close();
-    yield server.waitClosed();
+    yield* echoed([transport, client], server, "by hand");
   });
 
   online("give accepted sockets a transport", function* ({ loop }) {
@@ -194,8 +162,7 @@ describe("createConnection and createServer", () => {
     const [transport, client]: [Transport, Notes] = yield connecting;
     transport.write(bytes("accepted"));
     yield client.has("accepted");
-    transport.close();
-    yield client.lost();
+    yield* left(transport, client);
     yield echo.lost();
   });
 
@@ -219,22 +186,15 @@ describe("createConnection and createServer", () => {
       }
     }
     who.set("the server");
-    const server: Server = yield loop.createServer(
-      () => new Greeter(),
-      "127.0.0.1",
-      0,
-    );
+    const server = yield* serving(loop, () => new Greeter());
     who.set("somebody else");
     for (let i = 0; i < 2; i++) {
-      const [transport, client]: [Transport, Notes] = yield loop
-        .createConnection(() => new Notes(loop), "127.0.0.1", portOf(server));
+      const [transport, client] = yield* connected(loop, server);
       transport.write(bytes("x"));
       yield client.has("x");
-      transport.close();
-      yield client.lost();
+      yield* left(transport, client);
     }
-    server.close();
-    yield server.waitClosed();
+    yield* stopped(server);
     assertEquals(seen, [
       "made in the server",
       "connected in connection 1",
@@ -246,25 +206,8 @@ describe("createConnection and createServer", () => {
     assertEquals(who.get(), "somebody else");
   });
 
-  online("carry a mebibyte each way at once", function* ({ loop }) {
-    const size = 1 << 20;
-    const data = new Uint8Array(size).map((_, i) => i * 31 + (i >> 8) * 7);
-    const server: Server = yield loop.createServer(
-      () => new Echo(loop),
-      "127.0.0.1",
-      0,
-    );
-    const back = new Uint8Array(size);
-    const [transport, client]: [Transport, Notes] = yield loop
-      .createConnection(() => new Notes(loop), "127.0.0.1", portOf(server));
-    client.onData = (chunk) => back.set(chunk, client.size - chunk.length);
-    transport.write(data);
-    yield client.when(() => client.size === size);
-    transport.close();
-    yield client.lost();
-    server.close();
-    yield server.waitClosed();
-    assert(back.every((byte, i) => byte === data[i]), "the bytes differ");
+  online("carry a mebibyte each way at once", ({ loop }) => {
+    return echoedMebibyte(loop);
   });
 });
 
@@ -277,14 +220,10 @@ describe("openConnection and startServer", () => {
         writer.write(line);
         yield writer.drain();
       }
-      writer.close();
-      yield writer.waitClosed();
+      yield* endedStream(writer);
     });
-    const server: Server = yield startServer(serve, "127.0.0.1", 0);
-    const [reader, writer]: [StreamReader, StreamWriter] = yield openConnection(
-      "127.0.0.1",
-      portOf(server),
-    );
+    const server = yield* servingStreams(serve);
+    const [reader, writer] = yield* streaming(server);
     for (const word of ["one", "two", "three"]) {
       writer.write(bytes(`${word}\n`));
       yield writer.drain();
@@ -292,39 +231,31 @@ describe("openConnection and startServer", () => {
     }
     writer.writeEof();
     assertEquals(yield reader.read(), new Uint8Array(0));
-    writer.close();
-    yield writer.waitClosed();
-    server.close();
-    yield server.waitClosed();
+    yield* endedStream(writer);
+    yield* stopped(server);
   });
 
   online("serve fifty connections at once", function* ({ fn }) {
-    const server: Server = yield startServer(
+    const server = yield* servingStreams(
       fn(function* (reader: StreamReader, writer: StreamWriter) {
         const data: Uint8Array = yield reader.readExactly(6);
         writer.write(data);
-        writer.close();
-        yield writer.waitClosed();
+        yield* endedStream(writer);
       }),
-      "127.0.0.1",
-      0,
       { backlog: 64 },
     );
     const ask = fn(function* (i: number) {
-      const [reader, writer]: [StreamReader, StreamWriter] =
-        yield openConnection("127.0.0.1", portOf(server));
+      const [reader, writer] = yield* streaming(server);
       writer.write(bytes(`no ${String(i).padStart(3)}`));
       const answer = text(yield reader.read());
-      writer.close();
-      yield writer.waitClosed();
+      yield* endedStream(writer);
       return answer;
     });
     const numbers = Array.from({ length: 50 }, (_, i) => i);
     const answers: string[] = yield gather(
       numbers.map((i) => () => ask(i)),
     );
-    server.close();
-    yield server.waitClosed();
+    yield* stopped(server);
     assertEquals(answers, numbers.map((i) => `no ${String(i).padStart(3)}`));
   });
 });

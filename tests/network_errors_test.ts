@@ -19,8 +19,15 @@ import {
 } from "../mod.ts";
 import { BaseEventLoop } from "../base_events.ts";
 import { Socket } from "../trsock.ts";
+import {
+  cancelled,
+  connecting,
+  noting,
+  serving,
+  stopped,
+} from "./_connections.ts";
 import { describe, sharesPorts } from "./_harness.ts";
-import { Notes, online, portOf } from "./_network.ts";
+import { online, portOf } from "./_network.ts";
 import { type Body, caught } from "./_spell.ts";
 import { clientContext } from "./_tls.ts";
 
@@ -32,14 +39,48 @@ function* refusal(awaitable: unknown): Body<string> {
   return `${error.constructor.name}: ${error.message}`;
 }
 
+/** What is refused of a host, a port and options, and how it begins to say so. */
+type Refused = readonly [
+  what: string,
+  host: string | null,
+  port: number | null,
+  options: object,
+  text: string,
+];
+
+function refusing(
+  method: "createConnection" | "createServer",
+  cases: readonly Refused[],
+): void {
+  for (const [what, host, port, options, text] of cases) {
+    online(what, function* ({ loop }) {
+      const told = yield* refusal(loop[method](make, host, port, options));
+      assertEquals(told.slice(0, text.length), text);
+    });
+  }
+}
+
+/** Expects Deno to refuse a call, and returns what it says. */
+function* forbidden(call: PromiseLike<unknown>): Body<string> {
+  const error = yield* caught(call);
+  assertInstanceOf(error, PermissionError);
+  assertEquals(error.code, "EACCES");
+  return error.message;
+}
+
+/** A call that nobody can have answered is cancelled. */
+function* cancelledSoon(
+  loop: BaseEventLoop,
+  call: PromiseLike<unknown>,
+): Body {
+  const task: Task<unknown> = loop.createTask(call as never);
+  yield sleep(0);
+  yield* cancelled(task);
+  yield sleep(0.01);
+}
+
 describe("createConnection refuses", () => {
-  const cases: readonly [
-    string,
-    string | null,
-    number | null,
-    object,
-    string,
-  ][] = [
+  const cases: readonly Refused[] = [
     [
       "nothing to connect to",
       null,
@@ -104,24 +145,11 @@ describe("createConnection refuses", () => {
       "TypeError: ssl argument must be an SSLContext, true or null, got string",
     ],
   ];
-  for (const [what, host, port, options, text] of cases) {
-    online(what, function* ({ loop }) {
-      const told = yield* refusal(
-        loop.createConnection(make, host, port, options),
-      );
-      assertEquals(told.slice(0, text.length), text);
-    });
-  }
+  refusing("createConnection", cases);
 });
 
 describe("createServer refuses", () => {
-  const cases: readonly [
-    string,
-    string | null,
-    number | null,
-    object,
-    string,
-  ][] = [
+  const cases: readonly Refused[] = [
     [
       "nothing to listen on",
       null,
@@ -165,14 +193,7 @@ describe("createServer refuses", () => {
       "RangeError: A Stream Socket was expected, got <Socket ",
     ],
   ];
-  for (const [what, host, port, options, text] of cases) {
-    online(what, function* ({ loop }) {
-      const told = yield* refusal(
-        loop.createServer(make, host, port, options),
-      );
-      assertEquals(told.slice(0, text.length), text);
-    });
-  }
+  refusing("createServer", cases);
 });
 
 describe("The other network methods refuse", () => {
@@ -229,10 +250,9 @@ describe("The other network methods refuse", () => {
 
 describe("Connecting", () => {
   online("to a closed port is refused", function* ({ loop }) {
-    const server: Server = yield loop.createServer(make, "127.0.0.1", 0);
+    const server = yield* serving(loop, make);
     const port = portOf(server);
-    server.close();
-    yield server.waitClosed();
+    yield* stopped(server);
     yield sleep(0.02);
     const error = yield* caught(
       loop.createConnection(make, "127.0.0.1", port),
@@ -274,14 +294,13 @@ describe("Connecting", () => {
   });
 
   online("from a foreign address fails", function* ({ loop }) {
-    const server: Server = yield loop.createServer(make, "127.0.0.1", 0);
+    const server = yield* serving(loop, make);
     const error = yield* caught(
       loop.createConnection(make, "127.0.0.1", portOf(server), {
         localAddr: ["203.0.113.1", 0],
       }),
     );
-    server.close();
-    yield server.waitClosed();
+    yield* stopped(server);
     assertInstanceOf(error, OSError);
     assertEquals(error.code, "EADDRNOTAVAIL");
     const start =
@@ -301,10 +320,9 @@ describe("Connecting", () => {
   });
 
   online("tells of all addresses at once, if asked", function* ({ loop }) {
-    const server: Server = yield loop.createServer(make, "127.0.0.1", 0);
+    const server = yield* serving(loop, make);
     const port = portOf(server);
-    server.close();
-    yield server.waitClosed();
+    yield* stopped(server);
     yield sleep(0.02);
     loop.getAddrInfo = function* () {
       return ["127.0.0.1", "127.0.0.2"].map((host) =>
@@ -336,15 +354,7 @@ describe("Connecting", () => {
   });
 
   online("with a factory that fails closes the socket", function* ({ loop }) {
-    const accepted: Notes[] = [];
-    const server: Server = yield loop.createServer(
-      () => {
-        accepted.push(new Notes(loop));
-        return accepted.at(-1)!;
-      },
-      "127.0.0.1",
-      0,
-    );
+    const [server, accepted] = yield* noting(loop);
     const error = yield* caught(
       loop.createConnection(
         (): BaseProtocol => {
@@ -357,14 +367,13 @@ describe("Connecting", () => {
     assertEquals((error as Error).message, "no protocol");
     while (accepted.length === 0) yield sleep(0.001);
     yield accepted[0]!.lost();
-    server.close();
-    yield server.waitClosed();
+    yield* stopped(server);
   });
 });
 
 describe("Listening", () => {
   online("on a port in use fails", function* ({ loop }) {
-    const server: Server = yield loop.createServer(make, "127.0.0.1", 0);
+    const server = yield* serving(loop, make);
     const port = portOf(server);
     const error = yield* caught(loop.createServer(make, "127.0.0.1", port));
     assertInstanceOf(error, OSError);
@@ -373,12 +382,11 @@ describe("Listening", () => {
       error.message,
       `Cannot listen on 127.0.0.1:${port}: address already in use`,
     );
-    server.close();
-    yield server.waitClosed();
+    yield* stopped(server);
   });
 
   online("on a port in use leaves the others free", function* ({ loop }) {
-    const server: Server = yield loop.createServer(make, "127.0.0.1", 0);
+    const server = yield* serving(loop, make);
     const port = portOf(server);
     const error = yield* caught(
       loop.createServer(make, ["127.0.0.2", "127.0.0.1"], port),
@@ -386,8 +394,7 @@ describe("Listening", () => {
     assertEquals((error as OSError).code, "EADDRINUSE");
     const other: Server = yield loop.createServer(make, "127.0.0.2", port);
     other.close();
-    server.close();
-    yield server.waitClosed();
+    yield* stopped(server);
   });
 
   online("on foreign addresses alone fails", function* ({ loop }) {
@@ -409,8 +416,7 @@ describe("Listening", () => {
       0,
     );
     const hosts = server.sockets.map((sock) => sock.getSockName()[0]);
-    server.close();
-    yield server.waitClosed();
+    yield* stopped(server);
     assertEquals(hosts, ["127.0.0.1"]);
   });
 
@@ -440,47 +446,27 @@ describe("Deno's permissions", () => {
   const net = { on: ["deno"], permissions: { net: false } } as const;
 
   online("are asked for before connecting", function* ({ loop }) {
-    const error = yield* caught(
+    const message = yield* forbidden(
       loop.createConnection(make, "127.0.0.1", 9),
     );
-    assertInstanceOf(error, PermissionError);
-    assertEquals(error.code, "EACCES");
-    assert(error.message.includes("--allow-net"), error.message);
+    assert(message.includes("--allow-net"), message);
   }, net);
 
   online("are asked for before listening", function* ({ loop }) {
-    const error = yield* caught(loop.createServer(make, "127.0.0.1", 0));
-    assertInstanceOf(error, PermissionError);
-    assertEquals(error.code, "EACCES");
+    yield* forbidden(loop.createServer(make, "127.0.0.1", 0));
   }, net);
 
   online("are asked for before a name is looked up", function* ({ loop }) {
-    const error = yield* caught(
-      loop.createConnection(make, "localhost", 9),
-    );
-    assertInstanceOf(error, PermissionError);
-    assertEquals(error.code, "EACCES");
+    yield* forbidden(loop.createConnection(make, "localhost", 9));
   }, net);
 });
 
 describe("A cancelled call leaves nothing open:", () => {
   for (const turns of [0, 1, 2, 3]) {
     online(`a connection after ${turns} iterations`, function* ({ loop }) {
-      const accepted: Notes[] = [];
-      const server: Server = yield loop.createServer(
-        () => {
-          accepted.push(new Notes(loop));
-          return accepted.at(-1)!;
-        },
-        "127.0.0.1",
-        0,
-      );
+      const [server, accepted] = yield* noting(loop);
       const task: Task<unknown> = loop.createTask(
-        loop.createConnection(
-          () => new Notes(loop),
-          "localhost",
-          portOf(server),
-        ),
+        connecting(loop, server, {}, "localhost"),
       );
       for (let i = 0; i < turns; i++) yield sleep(0);
       if (task.cancel()) {
@@ -489,21 +475,12 @@ describe("A cancelled call leaves nothing open:", () => {
       yield sleep(0.02);
       for (const notes of accepted) yield notes.lost();
       assertEquals(loop._transports.size, 0);
-      server.close();
-      yield server.waitClosed();
+      yield* stopped(server);
     });
   }
 
   online("a TLS handshake half-way", function* ({ loop }) {
-    const accepted: Notes[] = [];
-    const server: Server = yield loop.createServer(
-      () => {
-        accepted.push(new Notes(loop));
-        return accepted.at(-1)!;
-      },
-      "127.0.0.1",
-      0,
-    );
+    const [server, accepted] = yield* noting(loop);
     const task: Task<unknown> = loop.createTask(
       loop.createConnection(make, "127.0.0.1", portOf(server), {
         ssl: clientContext(),
@@ -511,31 +488,20 @@ describe("A cancelled call leaves nothing open:", () => {
       }),
     );
     while (!accepted[0]?.size) yield sleep(0.001);
-    task.cancel();
-    assertInstanceOf(yield* caught(task), CancelledError);
+    yield* cancelled(task);
     yield accepted[0].lost();
     assertEquals(loop._transports.size, 0);
-    server.close();
-    yield server.waitClosed();
+    yield* stopped(server);
   });
 
-  online("a server", function* ({ loop }) {
-    const task: Task<unknown> = loop.createTask(
-      loop.createServer(make, "localhost", 0),
-    );
-    yield sleep(0);
-    task.cancel();
-    assertInstanceOf(yield* caught(task), CancelledError);
-    yield sleep(0.01);
+  online("a server", ({ loop }) => {
+    return cancelledSoon(loop, loop.createServer(make, "localhost", 0));
   });
 
-  online("a datagram endpoint", function* ({ loop }) {
-    const task: Task<unknown> = loop.createTask(
+  online("a datagram endpoint", ({ loop }) => {
+    return cancelledSoon(
+      loop,
       loop.createDatagramEndpoint(make, ["localhost", 0]),
     );
-    yield sleep(0);
-    task.cancel();
-    assertInstanceOf(yield* caught(task), CancelledError);
-    yield sleep(0.01);
   });
 });

@@ -2,26 +2,47 @@
 
 import { assert, assertEquals, assertInstanceOf } from "@std/assert";
 import {
-  CancelledError,
   ConnectionAbortedError,
   ConnectionError,
   ConnectionResetError,
-  openConnection,
   OSError,
   type Server,
   sleep,
   SSLCertVerificationError,
+  type SSLContext,
   SSLError,
   type SSLObject,
-  startServer,
   type StreamReader,
   type StreamWriter,
   type Task,
   type Transport,
   waitFor,
 } from "../mod.ts";
+import {
+  cancelled,
+  connected,
+  connecting,
+  echoed,
+  echoedMebibyte,
+  echoing,
+  endedStream,
+  left,
+  serving,
+  servingStreams,
+  stopped,
+  streaming,
+} from "./_connections.ts";
+import type { BaseSelectorEventLoop } from "../selector_events.ts";
 import { describe } from "./_harness.ts";
-import { bytes, Echo, Notes, online, portOf, text } from "./_network.ts";
+import {
+  bytes,
+  Echo,
+  Notes,
+  type Online,
+  online,
+  portOf,
+  text,
+} from "./_network.ts";
 import { type Body, caught } from "./_spell.ts";
 import { clientContext, serverContext } from "./_tls.ts";
 
@@ -37,33 +58,71 @@ function* ended(writer: StreamWriter): Body {
   }
 }
 
+/**
+ * Starts a server that upgrades each connection when it is told to, notes the new
+ * protocols, and sends one message back.
+ */
+function upgrading(
+  { loop, fn }: Online,
+  upgraded: Notes[],
+  message: string,
+  options?: { ssl: SSLContext },
+): Body<Server> {
+  return serving(loop, () => {
+    const plain = new Notes(loop);
+    plain.onData = () => {
+      if (!plain.received.endsWith("STARTTLS\n")) return;
+      plain.transport.write(bytes("GO AHEAD\n"));
+      loop.createTask(() =>
+        fn(function* () {
+          const inner = new Notes(loop);
+          upgraded.push(inner);
+          const tls: Transport = yield loop.startTls(
+            plain.transport,
+            inner,
+            serverContext(),
+            { serverSide: true },
+          );
+          // The data may have come with the end of the handshake.
+          yield inner.has(message);
+          tls.write(bytes(inner.received));
+        })()
+      );
+    };
+    return plain;
+  }, options);
+}
+
+/** Asks for TLS over a connection, and has it. */
+function* upgrade(
+  loop: BaseSelectorEventLoop,
+  plain: Transport,
+  notes: Notes,
+): Body<[Transport, Notes]> {
+  plain.write(bytes("STARTTLS\n"));
+  yield notes.has("GO AHEAD\n");
+  const secret = new Notes(loop);
+  const transport: Transport = yield loop.startTls(
+    plain,
+    secret,
+    clientContext(),
+    { serverHostname: "localhost" },
+  );
+  secret.transport = transport;
+  return [transport, secret];
+}
+
 describe("createServer({ ssl }) and createConnection({ ssl })", () => {
   online("carry an echo", function* ({ loop }) {
-    const server: Server = yield loop.createServer(
-      () => new Echo(loop),
-      "127.0.0.1",
-      0,
-      { ssl: serverContext() },
-    );
-    const [transport, client]: [Transport, Notes] = yield loop
-      .createConnection(
-        () => new Notes(loop),
-        "127.0.0.1",
-        portOf(server),
-        TLS(),
-      );
+    const server = yield* echoing(loop, { ssl: serverContext() });
+    const [transport, client] = yield* connected(loop, server, TLS());
     const tls = transport.getExtraInfo<SSLObject>("sslObject")!;
     assert(["TLSv1.2", "TLSv1.3"].includes(tls.version()!));
     assertEquals(transport.getExtraInfo("peername"), [
       "127.0.0.1",
       portOf(server),
     ]);
-    transport.write(bytes("secret"));
-    yield client.has("secret");
-    transport.close();
-    yield client.lost();
-    server.close();
-    yield server.waitClosed();
+    yield* echoed([transport, client], server, "secret");
     assertEquals(client.log, ["made", "data", "eof", "lost"]);
     assertEquals(client.error, null);
   });
@@ -75,129 +134,70 @@ describe("createServer({ ssl }) and createConnection({ ssl })", () => {
       0,
       { ssl: serverContext() },
     );
-    const [transport, client]: [Transport, Notes] = yield loop
-      .createConnection(() => new Notes(loop), "localhost", portOf(server), {
-        ssl: clientContext(),
-      });
-    transport.close();
-    yield client.lost();
+    const [transport, client] = yield* connected(loop, server, {
+      ssl: clientContext(),
+    }, "localhost");
+    yield* left(transport, client);
     const error = yield* caught(
-      loop.createConnection(
-        () => new Notes(loop),
-        "localhost",
-        portOf(server),
-        {
-          ssl: clientContext(),
-          serverHostname: "elsewhere.test",
-        },
-      ),
+      connecting(loop, server, {
+        ssl: clientContext(),
+        serverHostname: "elsewhere.test",
+      }, "localhost"),
     );
     assertInstanceOf(error, SSLCertVerificationError);
-    server.close();
-    yield server.waitClosed();
+    yield* stopped(server);
     assertEquals(loop._transports.size, 0);
   });
 
   online("refuse an authority that nobody trusts", function* ({ loop }) {
-    const server: Server = yield loop.createServer(
-      () => new Echo(loop),
-      "127.0.0.1",
-      0,
-      { ssl: serverContext() },
-    );
+    const server = yield* echoing(loop, { ssl: serverContext() });
     const error = yield* caught(
-      loop.createConnection(
-        () => new Notes(loop),
-        "127.0.0.1",
-        portOf(server),
-        { ssl: true, serverHostname: "localhost" },
-      ),
+      connecting(loop, server, { ssl: true, serverHostname: "localhost" }),
     );
     assertInstanceOf(error, SSLCertVerificationError);
     assertInstanceOf(error, OSError);
-    server.close();
-    yield server.waitClosed();
+    yield* stopped(server);
   });
 
   online("a plain client harms nobody else", function* ({ loop }) {
-    const server: Server = yield loop.createServer(
-      () => new Echo(loop),
-      "127.0.0.1",
-      0,
-      { ssl: serverContext() },
-    );
-    const [plain, notes]: [Transport, Notes] = yield loop.createConnection(
-      () => new Notes(loop),
-      "127.0.0.1",
-      portOf(server),
-    );
+    const server = yield* echoing(loop, { ssl: serverContext() });
+    const [plain, notes] = yield* connected(loop, server);
     plain.write(bytes("GET / HTTP/1.1\r\n\r\n"));
     yield notes.lost();
-    const [transport, client]: [Transport, Notes] = yield loop
-      .createConnection(
-        () => new Notes(loop),
-        "127.0.0.1",
-        portOf(server),
-        TLS(),
-      );
-    transport.write(bytes("still here"));
-    yield client.has("still here");
-    transport.close();
-    yield client.lost();
-    server.close();
-    yield server.waitClosed();
+    const [transport, client] = yield* connected(loop, server, TLS());
+    yield* echoed([transport, client], server, "still here");
   });
 
   online("a plain server fails the handshake", function* ({ loop }) {
-    const server: Server = yield loop.createServer(
-      () => new Echo(loop),
-      "127.0.0.1",
-      0,
-    );
+    const server = yield* echoing(loop);
     const error = yield* caught(
-      loop.createConnection(
-        () => new Notes(loop),
-        "127.0.0.1",
-        portOf(server),
-        TLS(),
-      ),
+      connecting(loop, server, TLS()),
     );
     assertInstanceOf(error, SSLError);
-    server.close();
-    yield server.waitClosed();
+    yield* stopped(server);
   });
 
   online("a server that hangs up at once has reset it", function* ({ loop }) {
-    const server: Server = yield loop.createServer(
-      () => {
-        const notes = new Notes(loop);
-        notes.onMade = (transport) => transport.close();
-        return notes;
-      },
-      "127.0.0.1",
-      0,
-    );
+    const server = yield* serving(loop, () => {
+      const notes = new Notes(loop);
+      notes.onMade = (transport) => transport.close();
+      return notes;
+    });
     for (let i = 0; i < 10; i++) {
       const error = yield* caught(
-        loop.createConnection(
-          () => new Notes(loop),
-          "127.0.0.1",
-          portOf(server),
-          TLS(),
-        ),
+        connecting(loop, server, TLS()),
       );
       assertInstanceOf(error, ConnectionResetError);
       assertEquals(error.code, "ECONNRESET");
     }
-    server.close();
-    yield server.waitClosed();
+    yield* stopped(server);
   });
 
   online("who writes in a loop learns that the peer is gone", function* (net) {
     const { fn, loop } = net;
     let error: unknown = null;
     let writes = 0;
-    const server: Server = yield startServer(
+    const server = yield* servingStreams(
       fn(function* (_: StreamReader, writer: StreamWriter) {
         const piece = new Uint8Array(50_000);
         try {
@@ -211,16 +211,9 @@ describe("createServer({ ssl }) and createConnection({ ssl })", () => {
         }
         writer.close();
       }),
-      "127.0.0.1",
-      0,
       { ssl: serverContext() },
     );
-    const [plain, notes]: [Transport, Notes] = yield loop.createConnection(
-      () => new Notes(loop),
-      "127.0.0.1",
-      portOf(server),
-      TLS(),
-    );
+    const [plain, notes] = yield* connected(loop, server, TLS());
     plain.pauseReading();
     yield sleep(0.1);
     plain.abort();
@@ -228,23 +221,13 @@ describe("createServer({ ssl }) and createConnection({ ssl })", () => {
     while (error === null && writes < 2000) yield sleep(0.001);
     assertInstanceOf(error, ConnectionError);
     assert(writes < 2000);
-    server.close();
-    yield server.waitClosed();
+    yield* stopped(server);
   });
 
   online("a handshake that takes too long is given up", function* ({ loop }) {
-    const server: Server = yield loop.createServer(
-      () => new Notes(loop),
-      "127.0.0.1",
-      0,
-    );
+    const server = yield* serving(loop, () => new Notes(loop));
     const error = yield* caught(
-      loop.createConnection(
-        () => new Notes(loop),
-        "127.0.0.1",
-        portOf(server),
-        { ...TLS(), sslHandshakeTimeout: 0.05 },
-      ),
+      connecting(loop, server, { ...TLS(), sslHandshakeTimeout: 0.05 }),
     );
     assertInstanceOf(error, ConnectionAbortedError);
     assertEquals(
@@ -252,182 +235,58 @@ describe("createServer({ ssl }) and createConnection({ ssl })", () => {
       "SSL handshake is taking longer than 0.05 seconds: aborting the " +
         "connection",
     );
-    server.close();
-    yield server.waitClosed();
+    yield* stopped(server);
   });
 
   online("carry streams", function* ({ fn }) {
-    const server: Server = yield startServer(
+    const server = yield* servingStreams(
       fn(function* (reader: StreamReader, writer: StreamWriter) {
         writer.write(yield reader.readLine());
         yield writer.drain();
-        writer.close();
-        yield writer.waitClosed();
+        yield* endedStream(writer);
       }),
-      "127.0.0.1",
-      0,
       { ssl: serverContext() },
     );
-    const [reader, writer]: [StreamReader, StreamWriter] = yield openConnection(
-      "127.0.0.1",
-      portOf(server),
-      TLS(),
-    );
+    const [reader, writer] = yield* streaming(server, TLS());
     writer.write(bytes("line\n"));
     assertEquals(text(yield reader.read()), "line\n");
-    writer.close();
-    yield writer.waitClosed();
-    server.close();
-    yield server.waitClosed();
+    yield* endedStream(writer);
+    yield* stopped(server);
   });
 
-  online("a mebibyte comes through each way", function* ({ loop }) {
-    const size = 1 << 20;
-    const data = new Uint8Array(size).map((_, i) => i * 31 + (i >> 8) * 7);
-    const back = new Uint8Array(size);
-    const server: Server = yield loop.createServer(
-      () => new Echo(loop),
-      "127.0.0.1",
-      0,
-      { ssl: serverContext() },
-    );
-    const [transport, client]: [Transport, Notes] = yield loop
-      .createConnection(
-        () => new Notes(loop),
-        "127.0.0.1",
-        portOf(server),
-        TLS(),
-      );
-    client.onData = (chunk) => back.set(chunk, client.size - chunk.length);
-    transport.write(data);
-    yield client.when(() => client.size === size);
-    transport.close();
-    yield client.lost();
-    server.close();
-    yield server.waitClosed();
-    assert(back.every((byte, i) => byte === data[i]), "the bytes differ");
+  online("a mebibyte comes through each way", ({ loop }) => {
+    return echoedMebibyte(loop, { ssl: serverContext() }, TLS());
   });
 });
 
 describe("startTls", () => {
-  online("upgrades both sides of a connection", function* ({ loop, fn }) {
+  online("upgrades both sides of a connection", function* (net) {
+    const { loop } = net;
     const upgraded: Notes[] = [];
-    const server: Server = yield loop.createServer(
-      () => {
-        const plain = new Notes(loop);
-        plain.onData = () => {
-          if (!plain.received.endsWith("STARTTLS\n")) return;
-          plain.transport.write(bytes("GO AHEAD\n"));
-          loop.createTask(() =>
-            fn(function* () {
-              const inner = new Notes(loop);
-              upgraded.push(inner);
-              const tls: Transport = yield loop.startTls(
-                plain.transport,
-                inner,
-                serverContext(),
-                { serverSide: true },
-              );
-              // The data may have come with the end of the handshake.
-              yield inner.has("over TLS");
-              tls.write(bytes(inner.received));
-            })()
-          );
-        };
-        return plain;
-      },
-      "127.0.0.1",
-      0,
-    );
-    const [plain, notes]: [Transport, Notes] = yield loop.createConnection(
-      () => new Notes(loop),
-      "127.0.0.1",
-      portOf(server),
-    );
-    plain.write(bytes("STARTTLS\n"));
-    yield notes.has("GO AHEAD\n");
-    const secret = new Notes(loop);
-    const transport: Transport = yield loop.startTls(
-      plain,
-      secret,
-      clientContext(),
-      { serverHostname: "localhost" },
-    );
-    secret.transport = transport;
+    const server = yield* upgrading(net, upgraded, "over TLS");
+    const [plain, notes] = yield* connected(loop, server);
+    const [transport, secret] = yield* upgrade(loop, plain, notes);
     assertEquals(secret.log, [], "connectionMade is not called again");
-    transport.write(bytes("over TLS"));
-    yield secret.has("over TLS");
-    transport.close();
-    yield secret.lost();
-    server.close();
-    yield server.waitClosed();
+    yield* echoed([transport, secret], server, "over TLS");
     assertEquals(notes.received, "GO AHEAD\n");
     assertEquals(upgraded[0]!.received, "over TLS");
     assertEquals(plain.isClosing(), true);
   });
 
-  online("runs TLS inside TLS", function* ({ loop, fn }) {
-    const server: Server = yield loop.createServer(
-      () => {
-        const outer = new Notes(loop);
-        outer.onData = () => {
-          if (outer.received !== "INNER\n") return;
-          outer.transport.write(bytes("YES\n"));
-          loop.createTask(() =>
-            fn(function* () {
-              const inner = new Notes(loop);
-              const tls: Transport = yield loop.startTls(
-                outer.transport,
-                inner,
-                serverContext(),
-                { serverSide: true },
-              );
-              yield inner.has("twice secret");
-              tls.write(bytes(inner.received));
-            })()
-          );
-        };
-        return outer;
-      },
-      "127.0.0.1",
-      0,
-      { ssl: serverContext() },
-    );
-    const [outer, notes]: [Transport, Notes] = yield loop.createConnection(
-      () => new Notes(loop),
-      "127.0.0.1",
-      portOf(server),
-      TLS(),
-    );
-    outer.write(bytes("INNER\n"));
-    yield notes.has("YES\n");
-    const inner = new Notes(loop);
-    const transport: Transport = yield loop.startTls(
-      outer,
-      inner,
-      clientContext(),
-      { serverHostname: "localhost" },
-    );
-    transport.write(bytes("twice secret"));
-    yield inner.has("twice secret");
-    transport.close();
-    yield inner.lost();
-    server.close();
-    yield server.waitClosed();
+  online("runs TLS inside TLS", function* (net) {
+    const { loop } = net;
+    const server = yield* upgrading(net, [], "twice secret", {
+      ssl: serverContext(),
+    });
+    const [outer, notes] = yield* connected(loop, server, TLS());
+    const pair = yield* upgrade(loop, outer, notes);
+    yield* echoed(pair, server, "twice secret");
   });
 
   online("closes the connection when the handshake fails", function* (net) {
     const { loop } = net;
-    const server: Server = yield loop.createServer(
-      () => new Echo(loop),
-      "127.0.0.1",
-      0,
-    );
-    const [plain]: [Transport, Notes] = yield loop.createConnection(
-      () => new Notes(loop),
-      "127.0.0.1",
-      portOf(server),
-    );
+    const server = yield* echoing(loop);
+    const [plain] = yield* connected(loop, server);
     const error = yield* caught(
       loop.startTls(plain, new Notes(loop), clientContext(), {
         serverHostname: "localhost",
@@ -435,64 +294,46 @@ describe("startTls", () => {
     );
     assertInstanceOf(error, SSLError);
     assertEquals(plain.isClosing(), true);
-    server.close();
-    yield server.waitClosed();
+    yield* stopped(server);
   });
 
   online("of a peer that has finished fails at once", function* () {
-    const server: Server = yield startServer(
+    const server = yield* servingStreams(
       (_, writer) => writer.close(),
-      "127.0.0.1",
-      0,
     );
-    const [reader, writer]: [StreamReader, StreamWriter] = yield openConnection(
-      "127.0.0.1",
-      portOf(server),
-    );
+    const [reader, writer] = yield* streaming(server);
     assertEquals((yield reader.read()).length, 0);
     const error = yield* caught(
       writer.startTls(clientContext(), { serverHostname: "localhost" }),
     );
     assertInstanceOf(error, ConnectionResetError);
     yield* ended(writer);
-    server.close();
-    yield server.waitClosed();
+    yield* stopped(server);
   });
 
   online("that is cancelled ends the connection", function* ({ loop }) {
-    const server: Server = yield startServer(
+    const server = yield* servingStreams(
       async (reader, writer) => {
         await reader.read();
         writer.close();
       },
-      "127.0.0.1",
-      0,
     );
-    const [, writer]: [StreamReader, StreamWriter] = yield openConnection(
-      "127.0.0.1",
-      portOf(server),
-    );
+    const [, writer] = yield* streaming(server);
     const task: Task<void> = loop.createTask(
       writer.startTls(clientContext(), { serverHostname: "localhost" }),
     );
     yield sleep(0.01);
-    task.cancel();
-    assertInstanceOf(yield* caught(task), CancelledError);
+    yield* cancelled(task);
     // Who waits for the end does not wait for ever.
     yield* ended(writer);
-    server.close();
-    yield server.waitClosed();
+    yield* stopped(server);
     assertEquals(loop._transports.size, 0);
   });
 
   online("of a closing connection is refused", function* ({ loop }) {
-    const server: Server = yield startServer(() => {}, "127.0.0.1", 0);
+    const server = yield* servingStreams(() => {});
     for (const turns of [0, 3]) {
-      const [plain, notes]: [Transport, Notes] = yield loop.createConnection(
-        () => new Notes(loop),
-        "127.0.0.1",
-        portOf(server),
-      );
+      const [plain, notes] = yield* connected(loop, server);
       plain.close();
       for (let i = 0; i < turns; i++) yield sleep(0);
       const error = yield* caught(
@@ -511,7 +352,7 @@ describe("startTls", () => {
   online(
     "of a stream keeps what was received too early",
     function* ({ loop, fn }) {
-      const server: Server = yield startServer(
+      const server = yield* servingStreams(
         fn(function* (reader: StreamReader, writer: StreamWriter) {
           // By now the start of the handshake is in the reader, too.
           yield reader.readExactly(4);
@@ -521,22 +362,16 @@ describe("startTls", () => {
           yield writer.startTls(serverContext());
           writer.write(yield reader.readLine());
           yield writer.drain();
-          writer.close();
-          yield writer.waitClosed();
+          yield* endedStream(writer);
         }),
-        "127.0.0.1",
-        0,
       );
-      const [reader, writer]: [StreamReader, StreamWriter] =
-        yield openConnection("127.0.0.1", portOf(server));
+      const [reader, writer] = yield* streaming(server);
       writer.write(bytes("TLS\n"));
       yield writer.startTls(clientContext(), { serverHostname: "localhost" });
       writer.write(bytes("not lost\n"));
       assertEquals(text(yield reader.readLine()), "not lost\n");
-      writer.close();
-      yield writer.waitClosed();
-      server.close();
-      yield server.waitClosed();
+      yield* endedStream(writer);
+      yield* stopped(server);
       assertEquals(loop._transports.size, 0);
     },
   );

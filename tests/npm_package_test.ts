@@ -1,23 +1,11 @@
 /** The npm package: packed, installed into an empty project, and used there. */
 
 import { assert, assertEquals } from "@std/assert";
-import { spawnSync } from "node:child_process";
-import {
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  writeFileSync,
-} from "node:fs";
-import { tmpdir } from "node:os";
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
-import { fileURLToPath } from "node:url";
 import { describe, it } from "./_harness.ts";
-
-/** Where the package is that these tests run in: see tools/node_tests.ts. */
-const PACKAGE = fileURLToPath(new URL("..", import.meta.url));
+import { hasNpm, ran, withProject } from "./_packages.ts";
 
 const PROGRAM = `
 import {
@@ -59,38 +47,13 @@ console.log(await run(() => {
 
 const WORK = "export const twice = (n) => 2 * n;\n";
 
-/** Runs a program, which has to end well, and returns what it printed. */
-function ran(cwd: string, program: string, ...args: string[]): string {
-  const { status, stdout, stderr } = spawnSync(program, args, {
-    cwd,
-    encoding: "utf8",
-    timeout: 60_000,
-    // Not the settings of whatever package manager has started the tests.
-    env: Object.fromEntries(
-      Object.entries(process.env).filter(([name]) => !/^npm_/i.test(name)),
-    ) as Record<string, string>,
-  });
-  assertEquals(status, 0, `${program} ${args.join(" ")}:\n${stdout}${stderr}`);
-  return stdout;
-}
-
-const noNpm = spawnSync("npm", ["--version"]).status !== 0;
-
 describe("the npm package", () => {
   it("works in an empty project that has installed its tarball", {
     on: ["node"],
-    skip: noNpm,
+    skip: !hasNpm,
     timeout: 120_000,
-  }, () => {
-    const folder = mkdtempSync(join(tmpdir(), "asyncio-npm-"));
-    try {
-      ran(PACKAGE, "npm", "pack", "--silent", "--pack-destination", folder);
-      const [tarball] = readdirSync(folder);
-      const project = join(folder, "project");
-      mkdirSync(project);
-      writeFileSync(join(project, "package.json"), "{}");
-      const quiet = ["--offline", "--no-audit", "--no-fund"];
-      ran(project, "npm", "install", ...quiet, join(folder, tarball!));
+  }, () =>
+    withProject((project) => {
       const installed = join(project, "node_modules/@x/asyncio");
       const { exports } = JSON.parse(
         readFileSync(join(installed, "package.json"), "utf8"),
@@ -120,8 +83,5 @@ describe("the npm package", () => {
         ran(project, execPath, "program.mjs"),
         "hello\necho\nchild0\n42\n",
       );
-    } finally {
-      rmSync(folder, { recursive: true });
-    }
-  });
+    }));
 });

@@ -1,21 +1,38 @@
 // deno-lint-ignore-file no-console
 /**
  * What works on which runtime, as a table in README.md, by the results of the tests:
- * those of one ability are run on one runtime at a time.
+ * of the reports that the last `deno task test` has left in .junit/.
  *
- *     deno run -A tools/support_table.ts [--write] [runtime …]
+ *     deno run -A tools/support_table.ts [--write]
  *
- * The runtimes are those of `deno task test --only`; all unless named. It takes a few
- * minutes. With `--write` the table replaces the one in README.md, which stands
- * between two comments.
+ * With `--write` the table replaces the one in README.md, which stands between two
+ * comments. A runtime has a column if its report is there.
  *
  * @module
  */
 import { spawnSync } from "node:child_process";
-import { readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import process from "node:process";
 import { pathToFileURL } from "node:url";
+import { readReport, type TestCase } from "./reports.ts";
 import { findDeno } from "./runtimes.ts";
+
+/** The columns: what a runtime is called, and its report. */
+export const RUNTIMES: Readonly<Record<string, string>> = {
+  Deno: "deno",
+  Bun: "bun",
+  Node: "node",
+  "Web (Chromium)": "web",
+};
+
+/** Whose report has all tests: those of what it cannot do are skipped. */
+const FULL: readonly string[] = ["deno", "bun", "node"];
+/** What every report has tests of. */
+const EVERYWHERE: readonly string[] = [
+  "Tasks, groups, timeouts",
+  "Locks, queues",
+  "Context variables",
+];
 
 /** Each ability, and the test files that show it. */
 export const ABILITIES: Readonly<Record<string, readonly string[]>> = {
@@ -49,16 +66,72 @@ export interface Outcome {
   readonly skipped: number;
 }
 
-/** Reads the line by which the test runner closes. */
-export function readOutcome(output: string): Outcome {
-  const [, passed, failed, skipped] =
-    /^(\d+) passed, (\d+) failed, (\d+) skipped$/m.exec(output) ?? [];
-  if (passed === undefined) throw new Error(`no closing line in:\n${output}`);
+/**
+ * Counts the tests of one ability.
+ * @param cases All tests of a runtime.
+ * @param names Those of the ability.
+ * @returns How they went.
+ */
+export function outcomeOf(
+  cases: readonly TestCase[],
+  names: ReadonlySet<string>,
+): Outcome {
+  const own = cases.filter(({ name }) => names.has(name));
+  const count = (end: TestCase["end"]) =>
+    own.filter((test) => test.end === end).length;
   return {
-    passed: Number(passed),
-    failed: Number(failed),
-    skipped: Number(skipped),
+    passed: count("passed"),
+    failed: count("failed"),
+    skipped: count("skipped"),
   };
+}
+
+/**
+ * The names of each ability's tests: Bun alone tells which file a test is in, and
+ * all runtimes give it the same name.
+ * @param cases The tests of Bun's report.
+ * @throws {Error} When it has none for an ability: it is not that of all tests.
+ */
+export function namesOf(cases: readonly TestCase[]): Map<string, Set<string>> {
+  const names = new Map<string, Set<string>>();
+  for (const [ability, words] of Object.entries(ABILITIES)) {
+    const own = cases.filter(({ file }) =>
+      words.some((word) => `/${file}`.includes(word))
+    );
+    if (own.length === 0) throw partial("bun", ability);
+    names.set(ability, new Set(own.map(({ name }) => name)));
+  }
+  return names;
+}
+
+function partial(report: string, ability: string): Error {
+  return new Error(
+    `.junit/${report}.xml has no test of ${ability}: run deno task test first`,
+  );
+}
+
+/**
+ * The cells of all abilities.
+ * @param reports The tests of each runtime that has a report.
+ * @returns A cell for each of them, per ability.
+ * @throws {Error} When a report is not that of all tests.
+ */
+export function cellsOf(
+  reports: ReadonlyMap<string, readonly TestCase[]>,
+): Record<string, string[]> {
+  const cells: Record<string, string[]> = {};
+  for (const [ability, names] of namesOf(reports.get("bun") ?? [])) {
+    cells[ability] = [...reports].map(([runtime, cases]) => {
+      const outcome = outcomeOf(cases, names);
+      const { passed, failed, skipped } = outcome;
+      const wanted = FULL.includes(runtime) || EVERYWHERE.includes(ability);
+      if (passed + failed + skipped === 0 && wanted) {
+        throw partial(runtime, ability);
+      }
+      return cellOf(outcome);
+    });
+  }
+  return cells;
 }
 
 /** What a cell says. */
@@ -99,27 +172,21 @@ export function insert(text: string, table: string): string {
 }
 
 function main(): void {
-  const args = process.argv.slice(2);
-  const named = args.filter((arg) => arg !== "--write");
-  const runtimes = named.length > 0 ? named : ["deno", "bun", "node"];
-  const deno = findDeno();
-  if (deno === undefined) throw new Error("deno was not found");
-  const [program, ...first] = deno;
-  const cells: Record<string, string[]> = {};
-  for (const [ability, files] of Object.entries(ABILITIES)) {
-    cells[ability] = runtimes.map((runtime) => {
-      const { stdout } = spawnSync(program, [
-        ...first,
-        ...["run", "-A", "tools/test.ts", "--only", runtime, ...files],
-      ], { encoding: "utf8", maxBuffer: 1 << 28 });
-      const cell = cellOf(readOutcome(stdout));
-      console.error(`${ability} on ${runtime}: ${cell}`);
-      return cell;
-    });
+  const reports = new Map<string, TestCase[]>();
+  for (const report of Object.values(RUNTIMES)) {
+    const path = `.junit/${report}.xml`;
+    if (!existsSync(path)) {
+      if (!FULL.includes(report)) continue;
+      throw new Error(`${path} is not there: run deno task test first`);
+    }
+    reports.set(report, readReport(readFileSync(path, "utf8")));
   }
-  const table = tableOf(runtimes, cells);
-  if (!args.includes("--write")) return console.log(table);
+  const columns = Object.entries(RUNTIMES)
+    .filter(([, report]) => reports.has(report)).map(([column]) => column);
+  const table = tableOf(columns, cellsOf(reports));
+  if (!process.argv.includes("--write")) return console.log(table);
   writeFileSync("README.md", insert(readFileSync("README.md", "utf8"), table));
+  const [program, ...first] = findDeno() ?? ["deno"];
   spawnSync(program, [...first, "fmt", "-q", "README.md"]);
 }
 

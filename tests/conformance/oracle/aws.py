@@ -17,6 +17,12 @@ def build(w, aw):
     return AWAITABLES[aw[0]](w, *aw[1:])
 
 
+def call(w, name, kinds, method, *args):
+    """Calls a method of what a name stands for; None where that is nothing."""
+    found = w.get(name, *kinds)
+    return None if found is None else getattr(found, method)(*args)
+
+
 def spelled(w, name, body):
     """A coroutine for a body's name, a stored coroutine or a list of ops."""
     from flow import run_body

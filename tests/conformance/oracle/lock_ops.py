@@ -2,7 +2,7 @@
 
 import asyncio
 
-from aws import awaitable
+from aws import awaitable, call
 from flow import flow, run_flow
 from ops import op, run_sync
 
@@ -43,37 +43,27 @@ def barrier(w, name, parties):
 
 @op
 def release(w, name):
-    found = w.get(name, *HELD)
-    if found is not None:
-        found.release()
+    call(w, name, HELD, "release")
 
 
 @op
 def setEvent(w, name):
-    found = w.get(name, "event")
-    if found is not None:
-        found.set()
+    call(w, name, ["event"], "set")
 
 
 @op
 def clearEvent(w, name):
-    found = w.get(name, "event")
-    if found is not None:
-        found.clear()
+    call(w, name, ["event"], "clear")
 
 
 @op
 def notify(w, name, *count):
-    found = w.get(name, "cond")
-    if found is not None:
-        found.notify(*count)
+    call(w, name, ["cond"], "notify", *count)
 
 
 @op
 def notifyAll(w, name):
-    found = w.get(name, "cond")
-    if found is not None:
-        found.notify_all()
+    call(w, name, ["cond"], "notify_all")
 
 
 @op
@@ -100,14 +90,12 @@ def bump(w, cell, by=1):
 
 @awaitable
 def acquire(w, name):
-    found = w.get(name, *HELD)
-    return None if found is None else found.acquire()
+    return call(w, name, HELD, "acquire")
 
 
 @awaitable
 def waitOn(w, name):
-    found = w.get(name, "event", "cond", "barrier")
-    return None if found is None else found.wait()
+    return call(w, name, ["event", "cond", "barrier"], "wait")
 
 
 @awaitable
@@ -118,20 +106,17 @@ def waitUntil(w, name, cell, least, ops=()):
         run_sync(w, ops)
         return value >= least
 
-    found = w.get(name, "cond")
-    return None if found is None else found.wait_for(predicate)
+    return call(w, name, ["cond"], "wait_for", predicate)
 
 
 @awaitable
 def reset(w, name):
-    found = w.get(name, "barrier")
-    return None if found is None else found.reset()
+    return call(w, name, ["barrier"], "reset")
 
 
 @awaitable
 def abort(w, name):
-    found = w.get(name, "barrier")
-    return None if found is None else found.abort()
+    return call(w, name, ["barrier"], "abort")
 
 
 @flow

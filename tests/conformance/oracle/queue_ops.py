@@ -2,8 +2,10 @@
 
 import asyncio
 
-from aws import awaitable
+from aws import awaitable, call
 from ops import op
+
+QUEUE = ["queue"]
 
 
 @op
@@ -23,9 +25,7 @@ def lifoQueue(w, name, maxsize=0):
 
 @op
 def putNowait(w, name, item):
-    found = w.get(name, "queue")
-    if found is not None:
-        found.put_nowait(item)
+    call(w, name, QUEUE, "put_nowait", item)
 
 
 @op
@@ -37,31 +37,24 @@ def getNowait(w, name):
 
 @op
 def taskDone(w, name):
-    found = w.get(name, "queue")
-    if found is not None:
-        found.task_done()
+    call(w, name, QUEUE, "task_done")
 
 
 @op
 def shutdown(w, name, *immediate):
-    found = w.get(name, "queue")
-    if found is not None:
-        found.shutdown(*immediate)
+    call(w, name, QUEUE, "shutdown", *immediate)
 
 
 @awaitable
 def put(w, name, item):
-    found = w.get(name, "queue")
-    return None if found is None else found.put(item)
+    return call(w, name, QUEUE, "put", item)
 
 
 @awaitable
 def get(w, name):
-    found = w.get(name, "queue")
-    return None if found is None else found.get()
+    return call(w, name, QUEUE, "get")
 
 
 @awaitable
 def join(w, name):
-    found = w.get(name, "queue")
-    return None if found is None else found.join()
+    return call(w, name, QUEUE, "join")
