@@ -7,6 +7,7 @@ import type { Coro } from "../coroutines.ts";
 import { OSError } from "../exceptions.ts";
 import { wrapFuture } from "../futures.ts";
 import { logger } from "../log.ts";
+import { GaiError } from "./gai_error.ts";
 import type {
   AddrInfo,
   AddrInfoFlag,
@@ -16,18 +17,6 @@ import type {
   SocketFamily,
   SocketKind,
 } from "./net_types.ts";
-
-/**
- * A name or an address could not be looked up. Its `code` is ENOTFOUND, or what
- * getaddrinfo calls it: EAI_AGAIN, EAI_ADDRFAMILY, EAI_FAMILY, EAI_SERVICE.
- */
-export class GaiError extends OSError {}
-
-Object.defineProperty(GaiError.prototype, "name", {
-  value: "GaiError",
-  configurable: true,
-  writable: true,
-});
 
 const TCP = 6;
 const UDP = 17;

@@ -6,20 +6,11 @@ import type { Coro } from "../coroutines.ts";
 import { ensureResolved } from "./names.ts";
 import { Socket } from "./socket.ts";
 import type { DatagramBox } from "./socket_box.ts";
+import { checkSocket } from "./socket_watch.ts";
 import { opened } from "./taking.ts";
 
 /** What a runtime has taken is sent, even if whoever sends is cancelled meanwhile. */
 const PIECE = 256 * 1024;
-
-/** Refuses what is no socket of the program's. */
-export function checkSocket(sock: unknown): asserts sock is Socket {
-  if (sock instanceof Socket) return;
-  throw new TypeError(
-    `Cannot use it as a socket: a Socket is needed, got ${
-      sock === null ? "null" : typeof sock
-    }`,
-  );
-}
 
 function checkCount(count: unknown): void {
   if (Number.isSafeInteger(count) && (count as number) >= 0) return;

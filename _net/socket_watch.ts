@@ -1,9 +1,19 @@
 /** Sockets that the loop waits for: readers, writers, and calls. */
 
-import type { Socket } from "./socket.ts";
+import { Socket } from "./socket.ts";
 import type { Coro } from "../coroutines.ts";
 import type { AbstractEventLoop, Handle, Runnable } from "../events.ts";
 import type { Future } from "../futures.ts";
+
+/** Refuses what is no socket of the program's. */
+export function checkSocket(sock: unknown): asserts sock is Socket {
+  if (sock instanceof Socket) return;
+  throw new TypeError(
+    `Cannot use it as a socket: a Socket is needed, got ${
+      sock === null ? "null" : typeof sock
+    }`,
+  );
+}
 
 /**
  * What waits for one socket.

@@ -3,7 +3,8 @@
 import type { StreamEvents, StreamSocket } from "../_platform/sockets.ts";
 import type { Coro } from "../coroutines.ts";
 import type { AbstractEventLoop } from "../events.ts";
-import { wrapFuture } from "../futures.ts";
+import { type Future, wrapFuture } from "../futures.ts";
+import type { BaseTransport } from "../transports.ts";
 
 /** The owner of a stream that nobody will have. */
 const NOBODY: StreamEvents = {
@@ -46,4 +47,18 @@ export function* opened<T>(
     if (late !== null) drop(late.value);
     throw error;
   }
+}
+
+/** Waits until `connectionMade` was called; who is cancelled closes the pipe. */
+export function* begun<T extends BaseTransport>(
+  waiter: Future<void>,
+  transport: T,
+): Coro<T> {
+  try {
+    yield* waiter;
+  } catch (error) {
+    transport.close();
+    throw error;
+  }
+  return transport;
 }

@@ -1,8 +1,15 @@
-/** The loops and the policy of the system in use, under one name each. */
+/**
+ * The loops and the policy of the system in use, under one name each; and what is
+ * taken where a program does not say: they, and the default executor.
+ */
 
 import { platform } from "../_platform/mod.ts";
 import type { BaseEventLoop, LoopOptions } from "../base_events.ts";
-import type { BaseDefaultEventLoopPolicy } from "../events.ts";
+import {
+  type BaseDefaultEventLoopPolicy,
+  registerDefaultLoop,
+  registerDefaultPolicy,
+} from "../events.ts";
 import type { BaseSelectorEventLoop } from "../selector_events.ts";
 import {
   _UnixDefaultEventLoopPolicy,
@@ -13,6 +20,7 @@ import {
   ProactorEventLoop,
   WindowsProactorEventLoopPolicy,
 } from "../windows_events.ts";
+import "../_workers/executor.ts";
 
 const windows = platform.os.name === "win32";
 
@@ -37,3 +45,8 @@ export const DefaultEventLoopPolicy: new () => BaseDefaultEventLoopPolicy =
   windows ? WindowsProactorEventLoopPolicy : _UnixDefaultEventLoopPolicy;
 /** The policy of this system, in use unless another is set. */
 export type DefaultEventLoopPolicy = BaseDefaultEventLoopPolicy;
+
+export { getEventLoopPolicy, newEventLoop } from "../events.ts";
+
+registerDefaultLoop(() => new EventLoop());
+registerDefaultPolicy(() => new DefaultEventLoopPolicy());

@@ -272,3 +272,13 @@ function passed(fds: Iterable<number>): readonly number[] {
   }
   return list;
 }
+
+/** Takes the options off the end of what a program is called with. */
+export function splitOptions<O extends object>(
+  rest: readonly (string | O)[],
+): [args: readonly string[], options: O | Record<never, never>] {
+  const last = rest.at(-1);
+  return typeof last === "object" && last !== null
+    ? [rest.slice(0, -1) as string[], last]
+    : [rest as string[], {}];
+}

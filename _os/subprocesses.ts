@@ -10,7 +10,6 @@ import type { BaseEventLoop } from "../base_events.ts";
 import { BaseSubprocessTransport } from "../base_subprocess.ts";
 import type { Coro } from "../coroutines.ts";
 import { isExit } from "../events.ts";
-import type { Future } from "../futures.ts";
 import { logger } from "../log.ts";
 import type { ProtocolFactory } from "../_net/net_types.ts";
 import type { BaseProtocol, SubprocessProtocol } from "../protocols.ts";
@@ -21,13 +20,13 @@ import {
   PIPE,
   type ProgramArgs,
   spawnOptions,
+  splitOptions,
   type Stdio,
   STDOUT,
   type SubprocessOptions,
 } from "./subprocess_types.ts";
-import { opened } from "../_net/taking.ts";
+import { begun, opened } from "../_net/taking.ts";
 import type {
-  BaseTransport,
   ReadTransport,
   SubprocessTransport,
   WriteTransport,
@@ -68,20 +67,6 @@ function* openedTarget(
     (signal) => loop._platform.pipes.openWrite(pipe as PipeTarget, signal),
     (late) => late.abort(),
   );
-}
-
-/** Waits until `connectionMade` was called; who is cancelled closes the pipe. */
-export function* begun<T extends BaseTransport>(
-  waiter: Future<void>,
-  transport: T,
-): Coro<T> {
-  try {
-    yield* waiter;
-  } catch (error) {
-    transport.close();
-    throw error;
-  }
-  return transport;
 }
 
 /** See `BaseEventLoop.connectReadPipe`. */
@@ -209,16 +194,6 @@ export function subprocessExec<P extends SubprocessProtocol>(
 ): Coro<[SubprocessTransport, P]> {
   const [args, options] = splitOptions<SubprocessOptions>(rest);
   return start(loop, protocolFactory, [program, ...args], options);
-}
-
-/** Takes the options off the end of what a program is called with. */
-export function splitOptions<O extends object>(
-  rest: readonly (string | O)[],
-): [args: readonly string[], options: O | Record<never, never>] {
-  const last = rest.at(-1);
-  return typeof last === "object" && last !== null
-    ? [rest.slice(0, -1) as string[], last]
-    : [rest as string[], {}];
 }
 
 function* start<P extends SubprocessProtocol>(

@@ -4,6 +4,7 @@ import { ACCEPT_RETRY_DELAY } from "../constants.ts";
 import { type Coro, Coroutine } from "../coroutines.ts";
 import { isExit } from "../events.ts";
 import type { Future } from "../futures.ts";
+import { needParts } from "../_net/late.ts";
 import type { ProtocolFactory } from "../_net/net_types.ts";
 import type { BaseProtocol } from "../protocols.ts";
 import { Socket } from "../_net/socket.ts";
@@ -40,6 +41,7 @@ function* makeNamed<P extends BaseProtocol>(
   protocolFactory: ProtocolFactory<P>,
   socket: Socket,
 ): Coro<[Transport, P]> {
+  yield* needParts(loop);
   const waiter = loop.createFuture<void>();
   const protocol = protocolFactory();
   const transport = loop._makeSocketTransport(socket, protocol, waiter);
@@ -58,6 +60,7 @@ export function* createPipeConnection<P extends BaseProtocol>(
   protocolFactory: ProtocolFactory<P>,
   address: string,
 ): Coro<[Transport, P]> {
+  yield* needParts(loop);
   const handle = yield* loop._proactor.connectPipe(address);
   return openDuplex(loop, protocolFactory, handle, address);
 }
@@ -91,6 +94,7 @@ export function* startServingPipe(
   protocolFactory: ProtocolFactory,
   address: string,
 ): Coro<[PipeServer]> {
+  yield* needParts(loop);
   const server = new PipeServer(address);
   yield* server._open(loop);
   loop.callSoon(() => acceptNext(loop, protocolFactory, server, address));

@@ -1,16 +1,11 @@
 /** The adapter for Bun. */
 
-import { noted } from "./children.ts";
 import { hostClock } from "./clock.ts";
 import { asyncHooksContext, enteringHop } from "./context.ts";
 import { type AsyncHooksModule, builtin, host } from "./host.ts";
-import { bunPipes } from "./bun_pipes.ts";
-import { bunProcesses } from "./bun_processes.ts";
 import { bunSignals } from "./bun_signals.ts";
-import { bunSockets } from "./bun_sockets.ts";
 import { bunWorkers } from "./bun_workers.ts";
-import { nodeDatagrams } from "./node_datagrams.ts";
-import { nodeDns } from "./dns.ts";
+import { lateIo } from "./late_io.ts";
 import { once } from "./once.ts";
 import { nodeTls } from "./tls.ts";
 import type { Platform } from "./types.ts";
@@ -20,7 +15,7 @@ export function bunPlatform(): Platform {
   const process = host.process!;
   const hooks = builtin<AsyncHooksModule>("node:async_hooks")!;
   const { AsyncLocalStorage } = hooks;
-  const processes = once(() => noted(bunProcesses()));
+  const io = lateIo(async () => (await import("./bun_io.ts")).bunIo());
   const workers = once(bunWorkers);
   return {
     runtime: "bun",
@@ -36,14 +31,8 @@ export function bunPlatform(): Platform {
       env: (name) => process.env[name],
     },
     signals: bunSignals(process.platform),
-    sockets: bunSockets(),
-    datagrams: nodeDatagrams(),
-    dns: nodeDns(),
+    ...io,
     tls: nodeTls(),
-    pipes: bunPipes(),
-    get processes() {
-      return processes();
-    },
     get workers() {
       return workers();
     },

@@ -5,17 +5,12 @@
  * time shows that this works. Elsewhere the public API serves.
  */
 
-import { noted } from "./children.ts";
 import { hostClock } from "./clock.ts";
 import { asyncHooksContext, enteringHop, promiseHop } from "./context.ts";
 import { type AsyncHooksModule, builtin, host } from "./host.ts";
-import { nodeDatagrams } from "./node_datagrams.ts";
-import { denoPipes } from "./deno_pipes.ts";
-import { denoProcesses } from "./deno_processes.ts";
 import { denoSignals } from "./deno_signals.ts";
-import { denoSockets } from "./deno_sockets.ts";
 import { denoWorkers } from "./deno_workers.ts";
-import { nodeDns } from "./dns.ts";
+import { lateIo } from "./late_io.ts";
 import { once } from "./once.ts";
 import { nodeTls } from "./tls.ts";
 import type { ContextStore, Platform } from "./types.ts";
@@ -133,7 +128,7 @@ export function rawStore<T extends object>(ops: ContextOps): ContextStore<T> {
 /** Makes the platform for Deno. */
 export function denoPlatform(): Platform {
   const deno = host.Deno!;
-  const processes = once(() => noted(denoProcesses()));
+  const io = lateIo(async () => (await import("./deno_io.ts")).denoIo());
   const workers = once(denoWorkers);
   const ops = findContextOps(deno);
   const hop = denoHop(ops);
@@ -158,14 +153,8 @@ export function denoPlatform(): Platform {
       },
     },
     signals: denoSignals(os),
-    sockets: denoSockets(),
-    datagrams: nodeDatagrams(),
-    dns: nodeDns(),
+    ...io,
     tls: nodeTls(),
-    pipes: denoPipes(),
-    get processes() {
-      return processes();
-    },
     get workers() {
       return workers();
     },

@@ -1,14 +1,18 @@
 /** Chooses the adapter of the runtime in use. */
 
-import { NotImplementedError } from "../exceptions.ts";
 import { bunPlatform } from "./bun.ts";
 import { denoPlatform } from "./deno.ts";
 import { host } from "./host.ts";
 import { nodePlatform } from "./node.ts";
 import type { Platform } from "./types.ts";
+import { webPlatform } from "./web.ts";
 
-/** Bundlers for browsers bring a `process` without a system. */
+/**
+ * Bundlers for browsers bring a `process` without a system, and so does Cloudflare,
+ * with versions.
+ */
 function isNode(): boolean {
+  if (globalThis.navigator?.userAgent === "Cloudflare-Workers") return false;
   const { versions } = (host.process ?? {}) as {
     versions?: { readonly node?: string };
   };
@@ -20,10 +24,7 @@ function pick(): Platform {
   if (host.Bun !== undefined) return bunPlatform();
   if (host.Deno !== undefined) return denoPlatform();
   if (isNode()) return nodePlatform();
-  throw new NotImplementedError(
-    "Cannot load @x/asyncio: this runtime has no adapter; Deno, Bun and Node " +
-      "have",
-  );
+  return webPlatform();
 }
 
 /** The platform of this thread. */

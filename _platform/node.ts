@@ -1,17 +1,12 @@
 /** The adapter for Node. */
 
 import { NotImplementedError } from "../exceptions.ts";
-import { noted } from "./children.ts";
 import { hostClock } from "./clock.ts";
 import { asyncHooksContext, promiseHop } from "./context.ts";
-import { nodeDns } from "./dns.ts";
 import { type AsyncHooksModule, builtin, host } from "./host.ts";
-import { nodeDatagrams } from "./node_datagrams.ts";
-import { nodePipes } from "./node_fds.ts";
-import { nodeProcesses } from "./node_processes.ts";
 import { nodeSignals } from "./node_signals.ts";
-import { nodeSockets } from "./node_sockets.ts";
 import { nodeWorkers } from "./node_workers.ts";
+import { lateIo } from "./late_io.ts";
 import { once } from "./once.ts";
 import { nodeTls } from "./tls.ts";
 import type { Platform } from "./types.ts";
@@ -32,7 +27,7 @@ export function nodePlatform(): Platform {
   const { isMainThread } = builtin<{ isMainThread: boolean }>(
     "node:worker_threads",
   )!;
-  const processes = once(() => noted(nodeProcesses()));
+  const io = lateIo(async () => (await import("./node_io.ts")).nodeIo());
   const workers = once(nodeWorkers);
   return {
     runtime: "node",
@@ -45,14 +40,8 @@ export function nodePlatform(): Platform {
       env: (name) => process.env[name],
     },
     signals: nodeSignals(process.platform),
-    sockets: nodeSockets(),
-    datagrams: nodeDatagrams(),
-    dns: nodeDns(),
+    ...io,
     tls: nodeTls(),
-    pipes: nodePipes(),
-    get processes() {
-      return processes();
-    },
     get workers() {
       return workers();
     },

@@ -13,6 +13,17 @@ const WINDOWS: Readonly<Record<string, number>> = {
   SIGABRT: 22,
 };
 
+/** The numbers that POSIX lays down, for where there is no system to be asked. */
+const POSIX: Readonly<Record<string, number>> = {
+  SIGHUP: 1,
+  SIGINT: 2,
+  SIGQUIT: 3,
+  SIGABRT: 6,
+  SIGKILL: 9,
+  SIGALRM: 14,
+  SIGTERM: 15,
+};
+
 /** Linux has more than node:os lists: an old name, and the realtime signals. */
 const LINUX: Readonly<Record<string, number>> = {
   SIGCLD: 17,
@@ -74,9 +85,9 @@ export function signalNumbers(os: string): SignalNumbers {
 
 function listOf(os: string): Readonly<Record<string, number>> {
   if (os === "win32") return WINDOWS;
-  const { signals } = builtin<
+  const signals = builtin<
     { constants: { signals: Record<string, number> } }
-  >("node:os")!.constants;
+  >("node:os")?.constants.signals ?? POSIX;
   return os === "linux" && host.process?.platform === "linux"
     ? { ...signals, ...LINUX }
     : signals;

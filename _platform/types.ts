@@ -34,6 +34,11 @@ export interface Clock {
   keepAlive(): () => void;
 }
 
+/** Wraps a callback; see {@linkcode ContextStore.carrier}. */
+export type Carrier = <V>(
+  callback: (value: V) => unknown,
+) => (value: V) => unknown;
+
 /**
  * A value that follows native `await`s, host timers and I/O callbacks: what
  * AsyncLocalStorage gives on the runtimes that have it.
@@ -41,8 +46,17 @@ export interface Clock {
 export interface ContextStore<T> {
   /** The value of the code that runs now. */
   get(): T | undefined;
-  /** Calls `fn` with the value set, for it and all that it starts. */
-  run<R>(value: T, fn: () => R): R;
+  /**
+   * Calls `fn` with the value set, for it and all that it starts. Some stores want
+   * to know which function of the program `fn` stands for.
+   */
+  run<R>(value: T, fn: () => R, called?: unknown): R;
+  /**
+   * Where the runtime does not see to it: the code that runs now begins to wait for
+   * this library. Both callbacks of its `then` are to be wrapped by what is returned,
+   * so that what they set going has the value.
+   */
+  carrier?(): Carrier;
 }
 
 /** The runtime's implicit context, which its promises carry along. */
