@@ -23,14 +23,11 @@ import type {
   WritePipe,
 } from "./_platform/pipes.ts";
 import type { SocketAddress, StreamSocket } from "./_platform/sockets.ts";
-import { connectAcceptedSocket, createConnection } from "./_net/connecting.ts";
 import { type Coro, Coroutine } from "./coroutines.ts";
-import { createDatagramEndpoint } from "./_net/datagram_endpoint.ts";
-import { registerDefaultLoop } from "./events.ts";
 import { NotImplementedError } from "./exceptions.ts";
 import type { Future } from "./futures.ts";
-import { LoopServices } from "./_kernel/loop_services.ts";
-import { getAddrInfo, getNameInfo } from "./_net/names.ts";
+import { LoopServices } from "./_kernel/whole_loop.ts";
+import { call, needParts, partsHere } from "./_net/late.ts";
 import type {
   AcceptedOptions,
   AddrInfo,
@@ -47,23 +44,11 @@ import type {
   SslTransportOptions,
   UpgradeOptions,
 } from "./_net/net_types.ts";
-import { _PipeTransport } from "./_os/pipe_transport.ts";
 import type { BaseProtocol, SubprocessProtocol } from "./protocols.ts";
-import { sendFile } from "./_net/send_file.ts";
-import { sockSendFile } from "./_net/sock_send_file.ts";
 import type { Server } from "./_net/server.ts";
 import type { Socket } from "./_net/socket.ts";
-import { createServer } from "./_net/serving.ts";
-import { startTls } from "./_net/upgrading.ts";
 import type { SSLContext } from "./_tls/context.ts";
-import {
-  connectReadPipe,
-  connectWritePipe,
-  makeSubprocessTransport,
-  subprocessExec,
-  subprocessShell,
-  type SubprocessStart,
-} from "./_os/subprocesses.ts";
+import type { SubprocessStart } from "./_os/subprocesses.ts";
 import type { ProgramArgs, SubprocessOptions } from "./_os/subprocess_types.ts";
 import type {
   BaseTransport,
@@ -76,8 +61,8 @@ import type {
 } from "./transports.ts";
 
 export type { LoopOptions } from "./_kernel/loop_core.ts";
-export { registerDefaultExecutor } from "./_kernel/loop_services.ts";
-export { GaiError } from "./_net/names.ts";
+export { registerDefaultExecutor } from "./_kernel/executors.ts";
+export { GaiError } from "./_net/gai_error.ts";
 export type {
   AcceptedOptions,
   AddrInfo,
@@ -136,7 +121,7 @@ export class BaseEventLoop extends LoopServices {
     port: number | string | null,
     options?: AddrInfoOptions,
   ): Coroutine<AddrInfo[]> {
-    return new Coroutine<AddrInfo[]>(getAddrInfo as never, [
+    return new Coroutine<AddrInfo[]>(call("getAddrInfo"), [
       this,
       host,
       port,
@@ -157,7 +142,7 @@ export class BaseEventLoop extends LoopServices {
     flags?: readonly NameInfoFlag[],
   ): Coroutine<[host: string, service: string]> {
     return new Coroutine<[host: string, service: string]>(
-      getNameInfo as never,
+      call("getNameInfo"),
       [this, sockaddr, flags ?? []],
     );
   }
@@ -182,7 +167,7 @@ export class BaseEventLoop extends LoopServices {
     options?: ConnectionOptions,
   ): Coroutine<[transport: Transport, protocol: P]> {
     return new Coroutine<[transport: Transport, protocol: P]>(
-      createConnection as never,
+      call("createConnection"),
       [this, protocolFactory, host ?? null, port ?? null, options ?? {}],
     );
   }
@@ -205,7 +190,7 @@ export class BaseEventLoop extends LoopServices {
     options?: ServerOptions,
   ): Coroutine<Server> {
     return new Coroutine<Server>(
-      createServer as never,
+      call("createServer"),
       [this, protocolFactory, host ?? null, port ?? null, options ?? {}],
     );
   }
@@ -224,7 +209,7 @@ export class BaseEventLoop extends LoopServices {
     options?: AcceptedOptions,
   ): Coroutine<[transport: Transport, protocol: P]> {
     return new Coroutine<[transport: Transport, protocol: P]>(
-      connectAcceptedSocket as never,
+      call("connectAcceptedSocket"),
       [this, protocolFactory, sock, options ?? {}],
     );
   }
@@ -246,7 +231,7 @@ export class BaseEventLoop extends LoopServices {
     options?: DatagramEndpointOptions,
   ): Coroutine<[transport: DatagramTransport, protocol: P]> {
     return new Coroutine<[transport: DatagramTransport, protocol: P]>(
-      createDatagramEndpoint as never,
+      call("createDatagramEndpoint"),
       [
         this,
         protocolFactory,
@@ -275,7 +260,7 @@ export class BaseEventLoop extends LoopServices {
     options?: UpgradeOptions,
   ): Coroutine<Transport> {
     return new Coroutine<Transport>(
-      startTls as never,
+      call("startTls"),
       [this, transport, protocol, sslcontext, options ?? {}],
     );
   }
@@ -300,7 +285,7 @@ export class BaseEventLoop extends LoopServices {
     options?: SendFileOptions,
   ): Coroutine<number> {
     return new Coroutine<number>(
-      sendFile as never,
+      call("sendFile"),
       [this, transport, file, offset ?? 0, count ?? null, options ?? {}],
     );
   }
@@ -325,7 +310,7 @@ export class BaseEventLoop extends LoopServices {
     options?: SendFileOptions,
   ): Coroutine<number> {
     return new Coroutine<number>(
-      sockSendFile as never,
+      call("sockSendFile"),
       [this, sock, file, offset ?? 0, count ?? null, options ?? {}],
     );
   }
@@ -347,7 +332,7 @@ export class BaseEventLoop extends LoopServices {
     pipe: PipeSource,
   ): Coroutine<[transport: ReadTransport, protocol: P]> {
     return new Coroutine<[transport: ReadTransport, protocol: P]>(
-      connectReadPipe as never,
+      call("connectReadPipe"),
       [this, protocolFactory, pipe],
     );
   }
@@ -367,7 +352,7 @@ export class BaseEventLoop extends LoopServices {
     pipe: PipeTarget,
   ): Coroutine<[transport: WriteTransport, protocol: P]> {
     return new Coroutine<[transport: WriteTransport, protocol: P]>(
-      connectWritePipe as never,
+      call("connectWritePipe"),
       [this, protocolFactory, pipe],
     );
   }
@@ -387,7 +372,7 @@ export class BaseEventLoop extends LoopServices {
     options?: SubprocessOptions,
   ): Coroutine<[transport: SubprocessTransport, protocol: P]> {
     return new Coroutine<[transport: SubprocessTransport, protocol: P]>(
-      subprocessShell as never,
+      call("subprocessShell"),
       [this, protocolFactory, cmd, options ?? {}],
     );
   }
@@ -408,7 +393,7 @@ export class BaseEventLoop extends LoopServices {
     ...args: ProgramArgs
   ): Coroutine<[transport: SubprocessTransport, protocol: P]> {
     return new Coroutine<[transport: SubprocessTransport, protocol: P]>(
-      subprocessExec as never,
+      call("subprocessExec"),
       [this, protocolFactory, program, args],
     );
   }
@@ -421,6 +406,7 @@ export class BaseEventLoop extends LoopServices {
     extra: ExtraInfo | null = null,
   ): ReadTransport {
     const pipes = { input: pipe, output: null };
+    const { _PipeTransport } = partsHere();
     return new _PipeTransport(this, pipes, protocol, waiter, extra);
   }
 
@@ -432,6 +418,7 @@ export class BaseEventLoop extends LoopServices {
     extra: ExtraInfo | null = null,
   ): WriteTransport {
     const pipes = { input: null, output: pipe };
+    const { _PipeTransport } = partsHere();
     return new _PipeTransport(this, pipes, protocol, waiter, extra);
   }
 
@@ -444,12 +431,14 @@ export class BaseEventLoop extends LoopServices {
     extra: ExtraInfo | null = null,
   ): Transport {
     const pipes = { input, output };
+    const { _PipeTransport } = partsHere();
     return new _PipeTransport(this, pipes, protocol, waiter, extra);
   }
 
   /** @internal */
-  _makeSubprocessTransport(start: SubprocessStart): Coro<SubprocessTransport> {
-    return makeSubprocessTransport(this, start);
+  *_makeSubprocessTransport(start: SubprocessStart): Coro<SubprocessTransport> {
+    const { makeSubprocessTransport } = yield* needParts(this);
+    return yield* makeSubprocessTransport(this, start);
   }
 
   // What a loop with sockets brings
@@ -503,5 +492,3 @@ function noSockets(loop: object): NotImplementedError {
     `Cannot make a transport: ${loop.constructor.name} has no sockets`,
   );
 }
-
-registerDefaultLoop(() => new BaseEventLoop());

@@ -13,15 +13,16 @@
  */
 
 import type { StackFrame } from "./format_helpers.ts";
-import { Coroutine } from "./coroutines.ts";
+import type { Coroutine } from "./coroutines.ts";
 import type { Future } from "./futures.ts";
 import type { Task } from "./tasks.ts";
 
 /** The name of the function behind a coroutine. */
 export function coroutineName(coro: unknown): string {
-  if (coro instanceof Coroutine) return coro.name || "(anonymous)";
-  if (typeof coro === "function") return coro.name || "(anonymous)";
   if (coro === null || coro === undefined) return "(finished)";
+  if (
+    typeof coro === "function" || typeof coro === "object" && "_take" in coro
+  ) return (coro as Coroutine<unknown>).name || "(anonymous)";
   // A generator does not know its function; its prototype may have a tag only.
   return "generator";
 }

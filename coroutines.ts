@@ -20,13 +20,12 @@
 
 import { getRunningLoop } from "./events.ts";
 import { RuntimeError } from "./exceptions.ts";
-import type { AbstractEventLoop } from "./events.ts";
 import type { Context } from "./contextvars.ts";
 import type { Future } from "./futures.ts";
-import { logger } from "./log.ts";
+import { debug } from "./_debug/hooks.ts";
 import type { Origin } from "./_debug/origins.ts";
 import { traced } from "./_debug/switches.ts";
-import { noteCoroutine, type Unawaited } from "./_debug/unawaited.ts";
+import type { Unawaited } from "./_debug/unawaited.ts";
 import {
   awaitingTask,
   awaitInTask,
@@ -37,7 +36,7 @@ import {
 } from "./_kernel/step.ts";
 
 export type { InlineWait, Yieldable } from "./_kernel/step.ts";
-import { state } from "./_kernel/state.ts";
+export { asyncgen } from "./_tasks/asyncgens.ts";
 
 /**
  * A generator that is a coroutine: the return type of a `function*` that awaits with
@@ -142,7 +141,7 @@ export class Coroutine<T> implements PromiseLike<T> {
   ) {
     this.#fn = fn;
     this.#args = args;
-    if (traced) noteCoroutine(this, fn);
+    if (traced) debug!.noteCoroutine(this, fn);
   }
 
   /** The name of its function. */
@@ -414,83 +413,4 @@ export function toIterator<T>(coro: unknown): CoroIterator<T> | null {
 export function closeCoroutine(coro: unknown): void {
   if (coro instanceof Coroutine) coro.close();
   else if (isGenerator(coro)) coro.return?.(undefined);
-}
-
-/** A loop that keeps track of async generators. */
-interface AsyncgenHooks extends AbstractEventLoop {
-  _asyncgens?: Set<AsyncGenerator<unknown, unknown, unknown>>;
-  _asyncgensClosed?: boolean;
-}
-
-/**
- * Makes an async generator function whose generators are closed when the loop shuts
- * down, if they are still open then: their `finally` blocks run.
- *
- * @param fn The async generator function.
- * @returns A function that makes tracked generators.
- *
- * @example
- * ```ts
- * import { asyncgen, run, sleep } from "@x/asyncio";
- *
- * const ticks = asyncgen(async function* () {
- *   try {
- *     for (let i = 0;; i++) {
- *       await sleep(0.01);
- *       yield i;
- *     }
- *   } finally {
- *     console.log("closed");
- *   }
- * });
- * await run(async () => {
- *   const it = ticks();
- *   console.log((await it.next()).value); // left open: run() closes it
- * });
- * ```
- */
-export function asyncgen<
-  A extends unknown[],
-  G extends AsyncGenerator<unknown, unknown, unknown>,
->(fn: (...args: A) => G): (...args: A) => G {
-  return (...args: A) => {
-    const gen = fn(...args);
-    track(gen);
-    return gen;
-  };
-}
-
-/** Has the loop that runs a generator's first step keep track of it, as CPython does. */
-function track(gen: AsyncGenerator<unknown, unknown, unknown>): void {
-  const next = gen.next.bind(gen);
-  const close = gen.return.bind(gen);
-  const fail = gen.throw.bind(gen);
-  let tracked: Set<AsyncGenerator<unknown, unknown, unknown>> | undefined;
-  let started = false;
-  const untrack = () => void tracked?.delete(gen);
-  const follow = (result: Promise<IteratorResult<unknown, unknown>>) =>
-    result.then((r) => {
-      if (r.done === true) untrack();
-      return r;
-    }, (error) => {
-      untrack();
-      throw error;
-    });
-  gen.next = (...value: [] | [unknown]) => {
-    if (!started) {
-      started = true;
-      const loop = state.loop as AsyncgenHooks | null;
-      tracked = loop?._asyncgens;
-      tracked?.add(gen);
-      if (loop?._asyncgensClosed === true) {
-        logger.warning(
-          `asynchronous generator ${gen} was scheduled after ` +
-            "loop.shutdown_asyncgens() call: nobody will close it",
-        );
-      }
-    }
-    return follow(next(...value));
-  };
-  gen.return = (value) => follow(close(value));
-  gen.throw = (error) => follow(fail(error));
 }

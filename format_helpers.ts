@@ -39,7 +39,8 @@ function toPath(file: string): string {
   }
 }
 
-const SELF = toPath(import.meta.url);
+// In a bundle for an edge runtime there may be none.
+const SELF = toPath(import.meta.url ?? "");
 /**
  * Where this library lies: its own frames are of no use to anyone else. Null where
  * it was bundled into one file with the program, whose frames would be taken for

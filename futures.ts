@@ -19,7 +19,6 @@
 import {
   CANCELLED,
   FINISHED,
-  futureInfo,
   type FutureState,
   isFuture,
   PENDING,
@@ -40,7 +39,9 @@ import {
 } from "./exceptions.ts";
 import type { StackFrame } from "./format_helpers.ts";
 import { lost, type LostError } from "./_kernel/lost.ts";
-import { createdAt, framesOf, type Origin, trace } from "./_debug/origins.ts";
+import { showAsText, wordsOfFuture } from "./_tasks/texts.ts";
+import { debug } from "./_debug/hooks.ts";
+import type { Origin } from "./_debug/origins.ts";
 import { traced } from "./_debug/switches.ts";
 import {
   awaitingTask,
@@ -229,7 +230,7 @@ export class Future<T> implements PromiseLike<T> {
    */
   constructor(options?: FutureOptions) {
     this._loop = options?.loop ?? getEventLoop();
-    if (traced) trace(this, this._loop, null);
+    if (traced) debug!.trace(this, this._loop, null);
   }
 
   /**
@@ -238,7 +239,7 @@ export class Future<T> implements PromiseLike<T> {
    * @internal
    */
   get _sourceTraceback(): readonly StackFrame[] | null {
-    return framesOf(this._origin);
+    return this._origin?.frames ?? null;
   }
 
   /** The loop it belongs to. */
@@ -362,7 +363,7 @@ export class Future<T> implements PromiseLike<T> {
       this._loop,
       options?.context ?? snapshotContext(),
     );
-    if (traced) trace(handle, this._loop, fn);
+    if (traced) debug!.trace(handle, this._loop, fn);
     this._addWaiter(handle);
   }
 
@@ -494,23 +495,7 @@ export class Future<T> implements PromiseLike<T> {
 
   /** @internal */
   _info(): string[] {
-    const callbacks = this._allWaiters().map((waiter) => {
-      if (waiter instanceof Handle) return waiter._callback;
-      // A task by its name only: its own text may show this future.
-      return waiter instanceof Future
-        ? `await in ${(waiter as unknown as { getName(): string }).getName()}`
-        : waiter;
-    });
-    const info = futureInfo(
-      this._state,
-      this._value,
-      this._failed,
-      this._value,
-      callbacks,
-    );
-    const where = createdAt(this._origin);
-    if (where !== "") info.push(where);
-    return info;
+    return wordsOfFuture(this as Future<unknown>);
   }
 
   /** Shows its state, result and callbacks. */
@@ -530,15 +515,7 @@ Object.assign(Future.prototype, {
   _standsFor: null,
 });
 
-// Consoles show the text form in place of the fields.
-for (const name of ["Deno.customInspect", "nodejs.util.inspect.custom"]) {
-  Object.defineProperty(Future.prototype, Symbol.for(name), {
-    value(this: Future<unknown>): string {
-      return this.toString();
-    },
-    configurable: true,
-  });
-}
+showAsText(Future.prototype);
 
 const resolved = Promise.resolve();
 

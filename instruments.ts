@@ -24,8 +24,8 @@ export {
   type Instrument,
   InstrumentEvent,
   type InstrumentKind,
-  setInstrument,
 } from "./_debug/instruments.ts";
+export { setInstrument } from "./_debug/install.ts";
 export {
   Timeline,
   type TimelineOptions,

@@ -60,9 +60,12 @@ export {
   WindowsProactorEventLoopPolicy,
   WindowsSelectorEventLoopPolicy,
 } from "./windows_events.ts";
-// These take the place of what unix_events.ts and windows_events.ts both have.
+// These take the place of what unix_events.ts and windows_events.ts both have; and
+// of what has to know which loop there is, so that a bundle of it has that loop.
 export {
   DefaultEventLoopPolicy,
   EventLoop,
+  getEventLoopPolicy,
+  newEventLoop,
   SelectorEventLoop,
 } from "./_os/events.ts";

@@ -33,8 +33,8 @@ import { StreamReaderProtocol } from "./_streams/protocol.ts";
 import { DEFAULT_LIMIT, StreamReader } from "./_streams/reader.ts";
 import { StreamWriter } from "./_streams/writer.ts";
 import type { StreamPair } from "./streams.ts";
-import { begun } from "./_os/subprocesses.ts";
-import { opened } from "./_net/taking.ts";
+import { needParts } from "./_net/late.ts";
+import { begun, opened } from "./_net/taking.ts";
 
 export type {
   HostFile,
@@ -86,6 +86,7 @@ function* open(
   options: PipeOptions,
 ): Coro<StreamPair> {
   const loop = getRunningLoop() as BaseEventLoop;
+  yield* needParts(loop);
   const { pipes } = loop._platform;
   const [input, output] = yield* opened(
     loop,

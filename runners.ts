@@ -16,9 +16,6 @@
  * @module
  */
 
-import { platform } from "./_platform/mod.ts";
-import type { Ending, Signals } from "./_platform/signals.ts";
-import type { Platform } from "./_platform/types.ts";
 import { THREAD_JOIN_TIMEOUT } from "./constants.ts";
 import { type Context, copyContext } from "./contextvars.ts";
 import {
@@ -30,28 +27,22 @@ import {
 import {
   _getRunningLoop,
   type AbstractEventLoop,
-  isExit,
   newEventLoop,
   setEventLoop,
 } from "./events.ts";
+import { RuntimeError } from "./exceptions.ts";
+import { needHooks } from "./_debug/need.ts";
+import type { Instrument } from "./_debug/instruments.ts";
+// For the loop that newEventLoop makes, which it registers.
+import "./_os/events.ts";
 import {
-  CancelledError,
-  KeyboardInterrupt,
-  RuntimeError,
-  SystemExit,
-} from "./exceptions.ts";
-import type { Future } from "./futures.ts";
-import { Inspector, isWanted } from "./_debug/inspector.ts";
-import { type Instrument, setInstrument } from "./_debug/instruments.ts";
-import { RunInterrupts } from "./_kernel/interrupts.ts";
-import { allTasks, ensureFuture, gather, sleep, type Task } from "./tasks.ts";
-
-/**
- * How many iterations the tasks that are left get after a second Ctrl-C. Enough
- * for a `finally` that hands over a lock or closes a few nested scopes; a task
- * that yields in a circle does not hold up the end.
- */
-const LAST_ITERATIONS = 100;
+  abandonAll,
+  onTheWayOut,
+  processOf,
+  type RunProcess,
+} from "./_os/process_runs.ts";
+import { allEnded } from "./_tasks/all_ended.ts";
+import { allTasks, ensureFuture, type Task } from "./tasks.ts";
 
 /** Options of {@linkcode run} and {@linkcode Runner}. */
 export interface RunnerOptions {
@@ -107,16 +98,12 @@ export class Runner {
   readonly #debug: boolean | undefined;
   readonly #loopFactory: (() => AbstractEventLoop) | undefined;
   readonly #instrument: Instrument | undefined;
-  readonly #inspectable: boolean | undefined;
-  #inspector: Inspector | null = null;
+  readonly #process: RunProcess | null;
   /** Puts back the instrument that was set before. */
   #withdraw: (() => void) | null = null;
   #loop: AbstractEventLoop | null = null;
   #context: Context | null = null;
   #setLoop = false;
-  #interrupts = 0;
-  /** Whether a second Ctrl-C ended the last run. */
-  #cutShort = false;
   #closing: Promise<void> | null = null;
 
   /**
@@ -128,7 +115,7 @@ export class Runner {
     this.#debug = options?.debug;
     this.#loopFactory = options?.loopFactory;
     this.#instrument = options?.instrument;
-    this.#inspectable = options?.inspectable;
+    this.#process = processOf(options?.inspectable);
   }
 
   /**
@@ -149,23 +136,19 @@ export class Runner {
       );
     }
     const loop = this.#init();
+    const ready = this.#process?.ready ?? null;
+    if (ready !== null) await ready;
     const task = loop.createTask(toCoroutine(coro), {
       context: options?.context ?? this.#context,
     });
-    this.#interrupts = 0;
-    this.#cutShort = false;
-    const signals = signalsOf(loop);
-    const watch = new RunInterrupts(
-      loop,
-      signals,
-      () => this.#onInterrupt(loop, task),
-    );
+    const host = this.#process;
+    host?.begin(loop, task);
     try {
       return await loop.runUntilComplete(task);
     } catch (error) {
-      throw onTheWayOut(signals, this.#interruptOr(error, task));
+      throw host === null ? error : host.failure(loop, task, error);
     } finally {
-      watch.dispose();
+      host?.end();
     }
   }
 
@@ -212,10 +195,11 @@ export class Runner {
     } else loop = this.#loopFactory();
     if (this.#debug !== undefined) loop.setDebug(this.#debug);
     if (this.#instrument !== undefined) {
-      const before = setInstrument(this.#instrument);
-      this.#withdraw = () => void setInstrument(before);
+      const hooks = needHooks("set an instrument");
+      const before = hooks.setInstrument(this.#instrument);
+      this.#withdraw = () => void hooks.setInstrument(before);
     }
-    if (this.#inspectable ?? isWanted()) this.#inspector = new Inspector(loop);
+    this.#process?.opened(loop);
     this.#loop = loop;
     this.#context = copyContext();
     this.#state = "initialized";
@@ -224,7 +208,7 @@ export class Runner {
 
   async #close(loop: AbstractEventLoop): Promise<void> {
     try {
-      if (this.#cutShort) await abandonAll(loop);
+      if (this.#process?.cutShort) await abandonAll(loop, reportFailure);
       else {
         await cancelAll(loop);
         await loop.runUntilComplete(loop.shutdownAsyncgens());
@@ -236,37 +220,11 @@ export class Runner {
       if (this.#setLoop) setEventLoop(null);
       this.#withdraw?.();
       this.#withdraw = null;
-      this.#inspector?.close();
-      this.#inspector = null;
+      this.#process?.closing();
       loop.close();
       this.#loop = null;
       this.#state = "closed";
     }
-  }
-
-  #onInterrupt(loop: AbstractEventLoop, task: Task<unknown>): void {
-    this.#interrupts++;
-    if (this.#interrupts === 1 && !task.done()) {
-      task.cancel();
-      return;
-    }
-    this.#cutShort = true;
-    loop._fatal(new KeyboardInterrupt());
-  }
-
-  /** The interrupt that stands behind an error, else the error itself. */
-  #interruptOr(error: unknown, task: Future<unknown>): unknown {
-    if (this.#cutShort && error instanceof KeyboardInterrupt) {
-      // A new one: its stack leads to the caller, not to the signal's handler.
-      return new KeyboardInterrupt();
-    }
-    if (this.#interrupts === 0 || !(error instanceof CancelledError)) {
-      return error;
-    }
-    // A task factory may have made something that is not a task.
-    const { uncancel } = task as Partial<Task<unknown>>;
-    if (uncancel?.call(task as Task<unknown>) !== 0) return error;
-    return new KeyboardInterrupt(undefined, { cause: error });
   }
 }
 
@@ -306,7 +264,7 @@ export async function run<T>(
     );
   }
   const runner = new Runner(options);
-  const signals = signalsOf(runner.getLoop());
+  const loop = runner.getLoop();
   try {
     try {
       return await runner.run(main);
@@ -315,13 +273,8 @@ export async function run<T>(
     }
   } catch (error) {
     // Told again: Bun hears of a rejection only soon after it was told.
-    throw onTheWayOut(signals, error);
+    throw onTheWayOut(loop, error);
   }
-}
-
-function signalsOf(loop: AbstractEventLoop): Signals {
-  const own = (loop as { _platform?: Platform })._platform;
-  return (own ?? platform).signals;
 }
 
 function toCoroutine<T>(coro: Awaitable<T>): AnyCoroutine<T> {
@@ -345,76 +298,15 @@ async function cancelAll(loop: AbstractEventLoop): Promise<void> {
   const left = [...allTasks(loop)];
   if (left.length === 0) return;
   for (const task of left) task.cancel();
-  await loop.runUntilComplete(gather(left, { returnExceptions: true }));
+  await loop.runUntilComplete(allEnded(loop, left, null));
   for (const task of left) reportFailure(loop, task);
-}
-
-/** Cancels all tasks and gives them a bounded number of iterations to end. */
-async function abandonAll(loop: AbstractEventLoop): Promise<void> {
-  // One iteration for what is queued: if the interrupt came right when main had
-  // ended, a request to stop is, which would end a run that matters.
-  loop.stop();
-  await loop.runForever();
-  const left = [...allTasks(loop)];
-  for (const task of left) task.cancel();
-  await loop.runUntilComplete(lastIterations(left));
-  for (const task of left) reportFailure(loop, task);
-  const closing = loop.createTask(loop.shutdownAsyncgens());
-  await loop.runUntilComplete(lastIterations([closing]));
-  reportFailure(loop, closing);
-}
-
-function* lastIterations(tasks: readonly Task<unknown>[]): Coro<void> {
-  for (let i = 0; i < LAST_ITERATIONS; i++) {
-    if (tasks.every((task) => task.done())) return;
-    yield* sleep(0);
-  }
 }
 
 function reportFailure(loop: AbstractEventLoop, task: Task<unknown>): void {
-  if (!task.done()) {
-    loop.callExceptionHandler({
-      message: "task did not end when asyncio.run() was interrupted twice",
-      task,
-    });
-    return;
-  }
-  if (task.cancelled()) return;
-  if (!task._failed) return;
+  if (task.cancelled() || !task._failed) return;
   loop.callExceptionHandler({
     message: "unhandled exception during asyncio.run() shutdown",
     exception: task.exception(),
     task,
   });
-}
-
-/** Has the program end by an exit that nobody catches; returns the error. */
-function onTheWayOut(signals: Signals, error: unknown): unknown {
-  if (isExit(error)) signals.endOnUncaught(endingFor);
-  return error;
-}
-
-function endingFor(error: unknown): Ending | undefined {
-  if (error instanceof KeyboardInterrupt) {
-    return {
-      notice: `KeyboardInterrupt\n${framesOf(error)}`,
-      signal: "SIGINT",
-    };
-  }
-  if (!(error instanceof SystemExit)) return undefined;
-  const code: unknown = (error as { code?: unknown }).code;
-  if (typeof code === "number") return { notice: "", code };
-  return code === undefined || code === null
-    ? { notice: "", code: 0 }
-    : { notice: `${code}\n`, code: 1 };
-}
-
-/** This module as it stands in stacks: a URL, or a path on Bun. */
-const HERE = import.meta.url.replace(/^file:\/\//, "");
-
-/** The lines of a stack but for this module's, without the head. */
-function framesOf(error: Error): string {
-  return (error.stack ?? "").split("\n")
-    .filter((line) => /^\s+at /.test(line) && !line.includes(HERE))
-    .map((line) => `${line}\n`).join("");
 }

@@ -15,27 +15,13 @@
 import { trace } from "./_debug/origins.ts";
 import type { DatagramSocket } from "./_platform/datagrams.ts";
 import type { SocketAddress, StreamSocket } from "./_platform/sockets.ts";
-import { _SelectorDatagramTransport } from "./_net/datagram_transport.ts";
+import { call, partsHere } from "./_net/late.ts";
 import type {
   SocketTransportOptions,
   SslTransportOptions,
 } from "./_net/net_types.ts";
-import {
-  checkSocket,
-  sockAccept,
-  sockConnect,
-  sockRecv,
-  sockRecvFrom,
-  sockRecvFromInto,
-  sockRecvInto,
-  sockSendAll,
-  sockSendTo,
-} from "./_net/sock_calls.ts";
-import { SocketWatch } from "./_net/socket_watch.ts";
-import {
-  _SelectorSocketTransport,
-  type LoopTransport,
-} from "./_net/socket_transport.ts";
+import { checkSocket, SocketWatch } from "./_net/socket_watch.ts";
+import type { LoopTransport } from "./_net/socket_transport.ts";
 import type { Socket } from "./_net/socket.ts";
 import { BaseEventLoop } from "./base_events.ts";
 import { snapshotContext } from "./contextvars.ts";
@@ -61,6 +47,7 @@ export class BaseSelectorEventLoop extends BaseEventLoop {
   ): Transport {
     this._checkClosed();
     const { extra, server, context } = options;
+    const { _SelectorSocketTransport } = partsHere();
     return new _SelectorSocketTransport(
       this,
       sock,
@@ -104,6 +91,7 @@ export class BaseSelectorEventLoop extends BaseEventLoop {
     extra: ExtraInfo | null = null,
   ): DatagramTransport {
     this._checkClosed();
+    const { _SelectorDatagramTransport } = partsHere();
     return new _SelectorDatagramTransport(
       this,
       sock,
@@ -125,7 +113,7 @@ export class BaseSelectorEventLoop extends BaseEventLoop {
    * @throws {OSError} When the connection is broken.
    */
   override sockRecv(sock: Socket, n: number): Coroutine<Uint8Array> {
-    return new Coroutine<Uint8Array>(sockRecv as never, [this, sock, n]);
+    return new Coroutine<Uint8Array>(call("sockRecv"), [this, sock, n]);
   }
 
   /**
@@ -137,7 +125,7 @@ export class BaseSelectorEventLoop extends BaseEventLoop {
    * @throws {OSError} When the connection is broken.
    */
   override sockRecvInto(sock: Socket, buf: Uint8Array): Coroutine<number> {
-    return new Coroutine<number>(sockRecvInto as never, [this, sock, buf]);
+    return new Coroutine<number>(call("sockRecvInto"), [this, sock, buf]);
   }
 
   /**
@@ -153,7 +141,7 @@ export class BaseSelectorEventLoop extends BaseEventLoop {
     bufsize: number,
   ): Coroutine<[data: Uint8Array, address: SocketAddress]> {
     return new Coroutine<[data: Uint8Array, address: SocketAddress]>(
-      sockRecvFrom as never,
+      call("sockRecvFrom"),
       [this, sock, bufsize],
     );
   }
@@ -173,7 +161,7 @@ export class BaseSelectorEventLoop extends BaseEventLoop {
     nbytes: number = 0,
   ): Coroutine<[count: number, address: SocketAddress]> {
     return new Coroutine<[count: number, address: SocketAddress]>(
-      sockRecvFromInto as never,
+      call("sockRecvFromInto"),
       [this, sock, buf, nbytes],
     );
   }
@@ -186,7 +174,7 @@ export class BaseSelectorEventLoop extends BaseEventLoop {
    * @throws {OSError} When the connection is broken.
    */
   override sockSendAll(sock: Socket, data: Uint8Array): Coroutine<void> {
-    return new Coroutine<void>(sockSendAll as never, [this, sock, data]);
+    return new Coroutine<void>(call("sockSendAll"), [this, sock, data]);
   }
 
   /**
@@ -204,7 +192,7 @@ export class BaseSelectorEventLoop extends BaseEventLoop {
     address: SocketAddress,
   ): Coroutine<number> {
     return new Coroutine<number>(
-      sockSendTo as never,
+      call("sockSendTo"),
       [this, sock, data, address],
     );
   }
@@ -217,7 +205,7 @@ export class BaseSelectorEventLoop extends BaseEventLoop {
    * @throws {OSError} When it cannot be connected.
    */
   override sockConnect(sock: Socket, address: SocketAddress): Coroutine<void> {
-    return new Coroutine<void>(sockConnect as never, [this, sock, address]);
+    return new Coroutine<void>(call("sockConnect"), [this, sock, address]);
   }
 
   /**
@@ -231,7 +219,7 @@ export class BaseSelectorEventLoop extends BaseEventLoop {
     sock: Socket,
   ): Coroutine<[socket: Socket, address: SocketAddress]> {
     return new Coroutine<[socket: Socket, address: SocketAddress]>(
-      sockAccept as never,
+      call("sockAccept"),
       [this, sock],
     );
   }

@@ -29,11 +29,11 @@ import type { SubprocessProtocol } from "./protocols.ts";
 import { FlowControlMixin } from "./_streams/protocol.ts";
 import { DEFAULT_LIMIT, StreamReader } from "./_streams/reader.ts";
 import { StreamWriter } from "./_streams/writer.ts";
-import { splitOptions } from "./_os/subprocesses.ts";
 import {
   DEVNULL,
   PIPE,
   type ProgramArgs,
+  splitOptions,
   type Stdio,
   STDOUT,
   type SubprocessArgs,
@@ -50,6 +50,7 @@ export {
   DEVNULL,
   PIPE,
   type ProgramArgs,
+  splitOptions,
   type Stdio,
   STDOUT,
   type SubprocessArgs,

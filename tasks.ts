@@ -30,8 +30,6 @@ import {
 import { realCancellation } from "./_kernel/base_exceptions.ts";
 import type { Future } from "./futures.ts";
 import { ensureFuture } from "./_tasks/ensure.ts";
-import { shielded } from "./_tasks/shielded.ts";
-import { signalled, wait, waitFor } from "./_tasks/wait.ts";
 import { type CoroIterator, isGenerator } from "./_kernel/step.ts";
 import { Task, type TaskConstructorOptions } from "./_tasks/task.ts";
 
@@ -260,6 +258,7 @@ export function createEagerTaskFactory(
 }
 
 /** Makes tasks that start at once: `loop.setTaskFactory(eagerTaskFactory)`. */
-export const eagerTaskFactory: TaskFactory = createEagerTaskFactory(Task);
+export const eagerTaskFactory: TaskFactory = /* @__PURE__ */
+  createEagerTaskFactory(Task);
 
-markCoroutineFunctions(sleep, shielded, signalled, wait, waitFor);
+markCoroutineFunctions(sleep);

@@ -17,7 +17,7 @@
  */
 
 import { AbstractChildWatcher, deprecated } from "./_os/child_watchers.ts";
-import { createUnixConnection, createUnixServer } from "./_net/unix_sockets.ts";
+import { call } from "./_net/late.ts";
 import type {
   UnixConnectionOptions,
   UnixServerOptions,
@@ -27,8 +27,6 @@ import {
   type AbstractEventLoop,
   BaseDefaultEventLoopPolicy,
   type Callback,
-  registerDefaultLoop,
-  registerDefaultPolicy,
 } from "./events.ts";
 import {
   canUsePidfd,
@@ -135,7 +133,7 @@ export class _UnixSelectorEventLoop extends BaseSelectorEventLoop {
     options?: UnixConnectionOptions,
   ): Coroutine<[transport: Transport, protocol: P]> {
     return new Coroutine<[transport: Transport, protocol: P]>(
-      createUnixConnection as never,
+      call("createUnixConnection"),
       [this, protocolFactory, path ?? null, options ?? {}],
     );
   }
@@ -178,7 +176,7 @@ export class _UnixSelectorEventLoop extends BaseSelectorEventLoop {
     options?: UnixServerOptions,
   ): Coroutine<Server> {
     return new Coroutine<Server>(
-      createUnixServer as never,
+      call("createUnixServer"),
       [this, protocolFactory, path ?? null, options ?? {}],
     );
   }
@@ -255,8 +253,3 @@ export const DefaultEventLoopPolicy: typeof _UnixDefaultEventLoopPolicy =
   _UnixDefaultEventLoopPolicy;
 /** The policy in use unless another is set. */
 export type DefaultEventLoopPolicy = _UnixDefaultEventLoopPolicy;
-
-if (platform.os.name !== "win32") {
-  registerDefaultLoop(() => new _UnixSelectorEventLoop());
-  registerDefaultPolicy(() => new _UnixDefaultEventLoopPolicy());
-}

@@ -17,16 +17,10 @@
  * @module
  */
 
-import { platform } from "./_platform/mod.ts";
 import type { PipeSource, PipeTarget } from "./_platform/pipes.ts";
 import type { LoopOptions } from "./base_events.ts";
 import { Coroutine } from "./coroutines.ts";
-import {
-  BaseDefaultEventLoopPolicy,
-  type Callback,
-  registerDefaultLoop,
-  registerDefaultPolicy,
-} from "./events.ts";
+import { BaseDefaultEventLoopPolicy, type Callback } from "./events.ts";
 import { NotImplementedError } from "./exceptions.ts";
 import { IocpProactor } from "./_os/iocp.ts";
 import type { ProtocolFactory } from "./_net/net_types.ts";
@@ -406,8 +400,3 @@ export const DefaultEventLoopPolicy: typeof WindowsProactorEventLoopPolicy =
   WindowsProactorEventLoopPolicy;
 /** The policy in use on Windows unless another is set. */
 export type DefaultEventLoopPolicy = WindowsProactorEventLoopPolicy;
-
-if (platform.os.name === "win32") {
-  registerDefaultLoop(() => new ProactorEventLoop());
-  registerDefaultPolicy(() => new WindowsProactorEventLoopPolicy());
-}

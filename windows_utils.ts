@@ -15,6 +15,7 @@
  * @module
  */
 
+import "./_platform/all_io.ts";
 import type { Child } from "./_platform/processes.ts";
 import { platform as host } from "./_platform/mod.ts";
 import type { Platform } from "./_platform/types.ts";

@@ -31,12 +31,6 @@ export function folders(): string[] {
   return [...new Set([...bases as string[], "/tmp"])];
 }
 
-/** Whether the environment asks for it. */
-export function isWanted(): boolean {
-  const value = platform.os.env("ASYNCIO_INSPECT");
-  return value !== undefined && value !== "" && value !== "0";
-}
-
 /** A loop that can be looked at. */
 export class Inspector {
   readonly #loop: AbstractEventLoop;

@@ -4,6 +4,7 @@
  */
 
 import type { AbstractEventLoop, Runnable } from "../events.ts";
+import type { InstrumentHooks } from "./hooks.ts";
 import { logger } from "../log.ts";
 import { origins } from "./origins.ts";
 import { setWatched } from "./switches.ts";
@@ -83,7 +84,7 @@ export class InstrumentEvent {
  */
 export type Instrument = (event: InstrumentEvent) => void;
 
-class Instruments {
+class Instruments implements InstrumentHooks {
   hook: Instrument | null = null;
   /** Tasks whose step runs: more than one where an eager task starts in another. */
   #running: StepOwner[] = [];
@@ -102,7 +103,6 @@ class Instruments {
     this.#tell("created", task, stepOwner(), null);
   }
 
-  /** A task goes on. */
   stepped(task: StepOwner): void {
     const first = !this.#started.has(task);
     if (first) this.#started.add(task);
@@ -123,7 +123,6 @@ class Instruments {
     if (owner !== undefined) this.stepped(owner);
   }
 
-  /** A task waits for something of this library, if it has not ended. */
   closed(owner: StepOwner): void {
     if (owner.done() || !this.#ended(owner)) return;
     const task = owner as unknown as Task<unknown>;
@@ -133,7 +132,6 @@ class Instruments {
     this.#tell("suspended", owner, null, shown);
   }
 
-  /** A task has ended. */
   finished(task: Task<unknown>): void {
     const owner = task as unknown as StepOwner;
     this.#ended(owner);
@@ -149,7 +147,6 @@ class Instruments {
     return true;
   }
 
-  /** Async code waits for something foreign, and told nobody. */
   gaveUp(): void {
     for (let task = this.#running.pop(); task; task = this.#running.pop()) {
       if (!task.done()) this.#tell("suspended", task, null, null);
@@ -227,33 +224,3 @@ class Instruments {
 
 /** The instrument of this thread. */
 export const instruments: Instruments = new Instruments();
-
-/**
- * Sets what is told of tasks and callbacks; there is one at a time.
- *
- * @param instrument The function, or null for none.
- * @returns The one before, for putting it back or passing events on to it.
- * @throws TypeError When it is neither.
- *
- * @example What a program waits for
- * ```ts
- * import { run, setInstrument, sleep } from "@x/asyncio";
- *
- * setInstrument(({ kind, task, awaiting }) => {
- *   if (kind === "suspended") console.log(`${task?.getName()}: ${awaiting}`);
- * });
- * await run(async () => await sleep(0.01));
- * setInstrument(null);
- * ```
- */
-export function setInstrument(
-  instrument: Instrument | null,
-): Instrument | null {
-  if (instrument !== null && typeof instrument !== "function") {
-    throw new TypeError(
-      "Cannot set the instrument: a function or null is needed, got " +
-        typeof instrument,
-    );
-  }
-  return instruments.set(instrument);
-}

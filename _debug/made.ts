@@ -5,7 +5,7 @@
 
 import type { AbstractEventLoop } from "../events.ts";
 import { warn } from "../log.ts";
-import { createdAt, Origin } from "./origins.ts";
+import { Origin } from "./origins.ts";
 import { state } from "../_kernel/state.ts";
 import type { StepTask } from "../_kernel/step.ts";
 
@@ -15,9 +15,13 @@ export interface Closable {
   _loopClosed(): void;
 }
 
+/** A loop that closes what is open. */
+interface Closing {
+  _open?: { close(): void } | null;
+}
+
 /** Where each was made, or what accepted it. */
 const made = new WeakMap<object, Origin | { readonly by: object }>();
-const open = new WeakMap<AbstractEventLoop, Set<Closable>>();
 
 /** Where the program is; of async code that waits for this, where it awaits. */
 function here(): Origin {
@@ -48,32 +52,35 @@ export function madeAt(thing: object): string {
   if (origin !== null && !(origin instanceof Origin)) {
     return `, accepted by a server${madeAt(origin.by).slice(1)}`;
   }
-  const where = createdAt(origin);
+  const where = origin?.place ?? "";
   return where === "" ? "" : `, ${where}`;
+}
+
+/** What is still open when its loop is closed. */
+class OpenThings {
+  readonly all: Set<Closable> = new Set();
+
+  /** Closes it, and tells of it in debug mode. */
+  close(): void {
+    // A copy: what is closed here takes itself out.
+    for (const thing of [...this.all]) {
+      if (made.has(thing)) {
+        warn(`unclosed ${thing}${madeAt(thing)}`, "ResourceWarning");
+      }
+      thing._loopClosed();
+    }
+  }
 }
 
 /** As {@linkcode noteMade}; if it is still open, it is closed with the loop. */
 export function noteOpen(thing: Closable, loop: AbstractEventLoop): void {
   noteMade(thing, loop);
-  let all = open.get(loop);
-  if (all === undefined) open.set(loop, all = new Set());
-  all.add(thing);
+  const closing = loop as Closing;
+  const open = closing._open as OpenThings | null | undefined;
+  (open ?? (closing._open = new OpenThings())).all.add(thing);
 }
 
 /** It was closed. */
 export function noteClosed(thing: Closable, loop: AbstractEventLoop): void {
-  open.get(loop)?.delete(thing);
-}
-
-/** Closes what is open, and tells of it in debug mode; the loop is being closed. */
-export function closeOpen(loop: AbstractEventLoop): void {
-  const all = open.get(loop);
-  if (all === undefined) return;
-  open.delete(loop);
-  for (const thing of all) {
-    if (made.has(thing)) {
-      warn(`unclosed ${thing}${madeAt(thing)}`, "ResourceWarning");
-    }
-    thing._loopClosed();
-  }
+  ((loop as Closing)._open as OpenThings | null)?.all.delete(thing);
 }

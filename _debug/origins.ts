@@ -39,6 +39,14 @@ export class Origin {
     }
     return this.#frames;
   }
+
+  /** "created at file:line", or nothing where it is not known. */
+  get place(): string {
+    const frame = this.frames.at(-1);
+    if (frame === undefined) return "";
+    const how = this.alike ? "created like those at" : "created at";
+    return `${how} ${frame.file}:${frame.line}`;
+  }
 }
 
 class Origins {
@@ -118,17 +126,4 @@ export function trace(
   const origin = origins.take(kind);
   // Nothing is written where nothing is known: a new field costs as much as a stack.
   if (origin !== null) made._origin = origin;
-}
-
-/** Frames of an origin as the exception handler is given them. */
-export function framesOf(origin: Origin | null): readonly StackFrame[] | null {
-  return origin === null ? null : origin.frames;
-}
-
-/** "created at file:line", or nothing where it is not known. */
-export function createdAt(origin: Origin | null): string {
-  const frame = origin?.frames.at(-1);
-  if (frame === undefined) return "";
-  const how = origin!.alike ? "created like those at" : "created at";
-  return `${how} ${frame.file}:${frame.line}`;
 }

@@ -5,16 +5,8 @@
 
 import type { AbstractEventLoop } from "../events.ts";
 import { warn } from "../log.ts";
-import { createdAt, type Origin, origins } from "./origins.ts";
-
-/** A coroutine, as far as it matters here. */
-interface Watchable {
-  readonly name: string;
-  readonly _function: object;
-  _origin: Origin | null;
-  _watched: Unawaited | null;
-  _isFresh(): boolean;
-}
+import type { Watchable } from "./hooks.ts";
+import { type Origin, origins } from "./origins.ts";
 
 /** What is kept of a coroutine; it must not keep the coroutine alive. */
 export class Unawaited {
@@ -38,7 +30,7 @@ export class Unawaited {
   report(): void {
     if (!this.#all.delete(this)) return;
     registry.unregister(this);
-    const where = createdAt(this.#origin);
+    const where = this.#origin?.place ?? "";
     warn(
       `coroutine '${this.#name || "(anonymous)"}' was never awaited` +
         (where === "" ? "" : `, ${where}`),

@@ -6,8 +6,8 @@
  * @module
  */
 
-import { shortRepr } from "../format_helpers.ts";
-import { origins } from "../_debug/origins.ts";
+import { textOf } from "./texts.ts";
+import type { StackBudget } from "../_debug/hooks.ts";
 
 /**
  * Gives the classes their names. A minifier renames classes but no keys, and a
@@ -31,27 +31,34 @@ export function named(
 const stacks = Error as unknown as { stackTraceLimit: number };
 
 let cancelStacks = false;
+/** How many of them may be made; null for any number. */
+let cancelBudget: StackBudget | null = null;
 
 /**
  * Turns stack traces of CancelledError on or off: debug mode turns them on. One
  * shows the loop and nothing of the program.
  *
  * @param on Whether they are made.
+ * @param budget How many may be made; null for any number.
  *
  * @internal
  */
-export function captureCancelStacks(on: boolean): void {
+export function captureCancelStacks(
+  on: boolean,
+  budget: StackBudget | null = null,
+): void {
   cancelStacks = on;
+  cancelBudget = budget;
 }
 
 const NO_ARGS: readonly [] = [];
 
 /** Anything may be a message; one that has no text must not spoil the cancellation. */
-function textOf(message: unknown): string {
+function messageOf(message: unknown): string {
   try {
     return String(message);
   } catch {
-    return shortRepr(message);
+    return textOf(message);
   }
 }
 
@@ -88,9 +95,9 @@ export class CancelledError extends Error {
    * @param options `cause`: what led to it.
    */
   constructor(message?: unknown, options?: ErrorOptions) {
-    const text = message === undefined ? undefined : textOf(message);
+    const text = message === undefined ? undefined : messageOf(message);
     const limit = stacks.stackTraceLimit;
-    if (!cancelStacks || origins.on && !origins.spend()) {
+    if (!cancelStacks || cancelBudget !== null && !cancelBudget.spend()) {
       stacks.stackTraceLimit = 0;
     }
     super(text, options);
@@ -123,7 +130,8 @@ Bare.prototype = Object.create(CancelledError.prototype, {
  * @internal
  */
 export function cancellation(message: unknown): CancelledError {
-  return message === undefined && !(cancelStacks && origins.left())
+  return message === undefined &&
+      !(cancelStacks && (cancelBudget === null || cancelBudget.left()))
     ? new Bare()
     : new CancelledError(message);
 }

@@ -19,15 +19,11 @@ import {
   type Runnable,
   type TimerHandle,
 } from "../events.ts";
-import { IdleWatch } from "../_debug/idle_watch.ts";
-import { instruments } from "../_debug/instruments.ts";
+import { debug, type LoopWatch } from "../_debug/hooks.ts";
 import { logger } from "../log.ts";
-import { origins } from "../_debug/origins.ts";
 import { ReadyQueue, TimerHeap } from "./ready.ts";
-import { SlowWatch } from "../_debug/slow.ts";
 import { state, type StepOwner } from "./state.ts";
 import { hooked, watched } from "../_debug/switches.ts";
-import { sweepCoroutines } from "../_debug/unawaited.ts";
 
 /** Seconds of work after which the host's I/O and timers get their turn. */
 const TIME_SLICE = 0.002;
@@ -88,8 +84,8 @@ export class LoopDriver {
   #timerAt = Infinity;
   #release: () => void = () => {};
   #settle: ((failed: boolean, error: unknown) => void) | null = null;
-  readonly #slow: SlowWatch;
-  #idleWatch: IdleWatch | null = null;
+  /** Made when something is first to be watched. */
+  #watch: LoopWatch | null = null;
   /** Debug mode: what is being run. */
   current: Runnable | null = null;
   /** What a task ended with between two runs and the next run must end with. */
@@ -105,7 +101,6 @@ export class LoopDriver {
     this.#loop = loop;
     this.#platform = platform;
     this.#instruments = instruments;
-    this.#slow = new SlowWatch(loop, () => platform.clock.now());
     this.ready = instruments?.ready ?? new ReadyQueue();
     this.timers = instruments?.timers ?? new TimerHeap();
   }
@@ -179,9 +174,9 @@ export class LoopDriver {
   closeStep(owner: StepOwner): void {
     if ((owner as Marked)._stepMark !== this.#mark) return;
     (owner as Marked)._stepMark = -1;
-    if (hooked) instruments.closed(owner);
+    if (hooked) debug!.instruments.closed(owner);
     if (--this.#open > 0) return;
-    if (watched) this.#slow.ended();
+    if (watched) this.#watch?.ended();
     if (!this.#idle) this.#wake();
   }
 
@@ -200,7 +195,7 @@ export class LoopDriver {
 
   #hopped(): void {
     this.#hopPending = false;
-    if (watched) this.#slow.pause();
+    if (watched) this.#watch?.pause();
     if (this.#sliceOver) return;
     this.#drive();
   }
@@ -219,8 +214,8 @@ export class LoopDriver {
       if (this.#open > 0) {
         this.#open = 0;
         this.#mark++;
-        this.#slow.gaveUp();
-        if (hooked) instruments.gaveUp();
+        this.#watch?.gaveUp();
+        if (hooked) debug!.instruments.gaveUp();
       }
       // Not driven from here: V8 records a stack for whatever is thrown outside of
       // microtasks.
@@ -230,7 +225,7 @@ export class LoopDriver {
 
   #newSlice(): void {
     this.#sliceOver = false;
-    this.#slow.newSlice();
+    this.#watch?.newSlice();
     this.#sinceCheck = 0;
     // The end is set by the first look at the clock.
     this.#sliceEnd = 0;
@@ -260,7 +255,7 @@ export class LoopDriver {
           }
           if (++this.#sinceCheck >= SLICE_CHECK && this.#sliceDone()) {
             this.#sliceOver = true;
-            this.#slow.pause();
+            this.#watch?.pause();
             this.#askPulse();
             return;
           }
@@ -335,8 +330,8 @@ export class LoopDriver {
     this.#instruments?.idle();
     // A test's loop looks by itself, and at once.
     if (
-      origins.on && this.timers.length === 0 && this.#instruments === null
-    ) this.#watchIdle();
+      watched && this.timers.length === 0 && this.#instruments === null
+    ) this.#watching().idle();
   }
 
   #sleepUntil(when: number, now: number): void {
@@ -353,12 +348,12 @@ export class LoopDriver {
     });
   }
 
-  #watchIdle(): void {
-    this.#idleWatch ??= new IdleWatch(
+  #watching(): LoopWatch {
+    return this.#watch ??= debug!.watch(
       this.#loop,
+      () => this.#platform.clock.now(),
       () => this.running && this.#idle && this.timers.length === 0,
     );
-    this.#idleWatch.idle();
   }
 
   #forgetTimer(): void {
@@ -370,18 +365,15 @@ export class LoopDriver {
 
   /** Tells the instrument; in debug mode reports what takes long. */
   #runWatched(next: Runnable): void {
-    // Once per iteration: what it left is looked at all at once.
-    if (origins.on && this.#todo === 0) sweepCoroutines(this.#loop);
-    const began = this.#slow.begin();
+    const watch = this.#watching();
     this.current = next;
-    if (hooked) instruments.begins(next);
+    const began = watch.begins(next, this.#todo === 0);
     try {
       next._run();
     } finally {
       this.current = null;
     }
-    if (hooked) instruments.ran(next, this.#loop, began);
-    if (origins.on) this.#slow.ran(next, began, this.#open > 0);
+    watch.ran(next, began, this.#open > 0);
   }
 
   #end(failed: boolean, error: unknown): void {
@@ -396,8 +388,7 @@ export class LoopDriver {
     this.#open = 0;
     this.#mark++;
     this.#todo = 0;
-    this.#slow.stop();
-    this.#idleWatch?.stop();
+    this.#watch?.stop();
     this.#forgetTimer();
     this.#release();
     state.sync = false;

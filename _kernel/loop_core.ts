@@ -21,17 +21,14 @@ import {
   type TaskFactory,
   TimerHandle,
 } from "../events.ts";
-import { captureCancelStacks, realCancellation } from "./base_exceptions.ts";
+import { realCancellation } from "./base_exceptions.ts";
 import { RuntimeError } from "../exceptions.ts";
 import { Future } from "../futures.ts";
 import { isFuture } from "../base_futures.ts";
 import { reportLost } from "./lost.ts";
-import { instruments } from "../_debug/instruments.ts";
-import { closeOpen } from "../_debug/made.ts";
-import { checkPlace } from "../_debug/place.ts";
+import { debug } from "../_debug/hooks.ts";
+import { needHooks } from "../_debug/need.ts";
 import { noteTraced } from "../_debug/switches.ts";
-import { trace } from "../_debug/origins.ts";
-import { reportUnawaited } from "../_debug/unawaited.ts";
 import { type Instruments, LoopDriver } from "./driver.ts";
 import { logReport, report } from "./loop_reports.ts";
 import { ensureFuture, Task } from "../tasks.ts";
@@ -63,6 +60,12 @@ export class LoopCore extends AbstractEventLoop {
   slowCallbackDuration = 0.1;
   /** @internal */
   readonly _platform: Platform;
+  /**
+   * What has to be closed with it.
+   *
+   * @internal
+   */
+  _open: { close(): void } | null = null;
   readonly #driver: LoopDriver;
   /** The options of a plain future or task: one object for all of them. */
   readonly #noOptions = { loop: this };
@@ -86,9 +89,9 @@ export class LoopCore extends AbstractEventLoop {
       this._platform,
       options?.instruments ?? null,
     );
-    this.#debug = debugFromEnvironment(this._platform);
+    this.#debug = debug?.isWanted(this._platform) ?? false;
     this.#careful = this.#debug;
-    if (this.#debug) noteTraced();
+    if (this.#debug) startTracing();
   }
 
   /** Shows its state. */
@@ -112,9 +115,9 @@ export class LoopCore extends AbstractEventLoop {
     this.#checkRunning();
     _setRunningLoop(this);
     // One loop runs at a time, so its mode is the thread's.
-    this.#useDebug(this.#debug);
+    debug?.setMode(this.#debug);
     return this.#driver.run(() => {
-      instruments.setDebug(false);
+      debug?.ended();
       if (_getRunningLoop() === this) _setRunningLoop(null);
     });
   }
@@ -186,8 +189,8 @@ export class LoopCore extends AbstractEventLoop {
     this.#driver.clear();
     this._dropExecutor();
     reportLost(this);
-    reportUnawaited(this);
-    closeOpen(this);
+    debug?.reportUnawaited(this);
+    this._open?.close();
   }
 
   /** @internal */
@@ -225,7 +228,7 @@ export class LoopCore extends AbstractEventLoop {
     if (this.#careful) this.#look();
     checkCallback(callback, "callSoon");
     const handle = new Handle(callback as Callback, args, this);
-    if (this.#careful) trace(handle, this, callback);
+    if (this.#careful) debug?.trace(handle, this, callback);
     this.#driver.push(handle);
     return handle;
   }
@@ -238,7 +241,7 @@ export class LoopCore extends AbstractEventLoop {
     this._checkClosed();
     checkCallback(callback, "callSoonThreadsafe");
     const handle = new Handle(callback as Callback, args, this);
-    if (this.#careful) trace(handle, this, callback);
+    if (this.#careful) debug?.trace(handle, this, callback);
     this.#driver.push(handle);
     return handle;
   }
@@ -282,7 +285,7 @@ export class LoopCore extends AbstractEventLoop {
   /** It is given work. */
   #look(): void {
     this._checkClosed();
-    if (state.loop !== this) checkPlace(this);
+    if (state.loop !== this) debug?.checkPlace(this);
   }
 
   #schedule(
@@ -292,7 +295,7 @@ export class LoopCore extends AbstractEventLoop {
   ): TimerHandle {
     if (this.#careful) this.#look();
     const timer = new TimerHandle(when, callback, args, this);
-    if (this.#careful) trace(timer, this, callback);
+    if (this.#careful) debug?.trace(timer, this, callback);
     this.#driver.schedule(timer);
     return timer;
   }
@@ -409,18 +412,19 @@ export class LoopCore extends AbstractEventLoop {
     return this.#debug;
   }
 
-  #useDebug(enabled: boolean): void {
-    captureCancelStacks(enabled);
-    instruments.setDebug(enabled);
-  }
-
   /** Turns debug mode on or off. */
   override setDebug(enabled: boolean): void {
+    if (enabled) startTracing();
     this.#debug = enabled;
-    if (enabled) noteTraced();
     this.#careful = enabled || this.#closed;
-    if (this.isRunning()) this.#useDebug(enabled);
+    if (this.isRunning()) debug?.setMode(enabled);
   }
+}
+
+/** From here on there is a loop in debug mode. */
+function startTracing(): void {
+  needHooks("turn debug mode on");
+  noteTraced();
 }
 
 function checkCallback(callback: unknown, method: string): void {
@@ -448,10 +452,4 @@ function checkTime(time: unknown, what: string): void {
   if (Number.isNaN(time)) {
     throw new RangeError(`Invalid ${what}: NaN (not a number)`);
   }
-}
-
-function debugFromEnvironment(platform: Platform): boolean {
-  const value = platform.os.env("ASYNCIO_DEBUG") ??
-    platform.os.env("PYTHONASYNCIODEBUG");
-  return value !== undefined && value !== "";
 }

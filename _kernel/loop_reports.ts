@@ -7,8 +7,9 @@ import {
   Handle,
   isExit,
 } from "../events.ts";
-import { formatFrames, shortRepr, type StackFrame } from "../format_helpers.ts";
+import type { StackFrame } from "../format_helpers.ts";
 import { logger } from "../log.ts";
+import { textOf, textOfFrames } from "./texts.ts";
 import { Task } from "../tasks.ts";
 
 /** Logs an error with all that is known of it. */
@@ -26,8 +27,8 @@ export function logReport(context: ExceptionContext, current: unknown): void {
         ? "Object created at (most recent call last):"
         : "Handle created at (most recent call last):";
       lines.push(`${key}: ${what}`);
-      lines.push(formatFrames(value as readonly StackFrame[]));
-    } else lines.push(`${key}: ${shortRepr(value)}`);
+      lines.push(textOfFrames(value as readonly StackFrame[]));
+    } else lines.push(`${key}: ${textOf(value)}`);
   }
   logger.error(lines.join("\n"), { exc: context.exception });
 }

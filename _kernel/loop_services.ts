@@ -2,24 +2,33 @@
 
 import { type Coro, Coroutine } from "../coroutines.ts";
 import type { Executor } from "../events.ts";
-import { RuntimeError, TimeoutError } from "../exceptions.ts";
-import { type Future, wrapFuture } from "../futures.ts";
-import { logger, warn } from "../log.ts";
+import { NotImplementedError } from "../exceptions.ts";
+import type { Future } from "../futures.ts";
 import { LoopCore } from "./loop_core.ts";
-import { madeAt, noteMade } from "../_debug/made.ts";
-import { gather } from "../tasks.ts";
-import { timeout as timeoutBlock } from "../timeouts.ts";
 
-/** Makes the default executor when it is first needed, from the layer above. */
-let executorFactory: (() => Executor) | null = null;
+/** The executors of one loop. */
+export interface ExecutorServices {
+  /** As the loop's `setDefaultExecutor`. */
+  set(executor: Executor): void;
+  /** As the loop's `runInExecutor`. */
+  run<T>(
+    executor: Executor | null,
+    func: unknown,
+    args: readonly unknown[],
+  ): Future<T>;
+  /** The body of the loop's `shutdownDefaultExecutor`. */
+  end(timeout: number | null): Coro<void>;
+  /** The loop is closed. */
+  drop(): void;
+}
 
-/**
- * Names the default executor of this platform, from the layer above.
- *
- * @internal
- */
-export function registerDefaultExecutor(factory: () => Executor): void {
-  executorFactory = factory;
+let makeExecutors: ((loop: LoopServices) => ExecutorServices) | null = null;
+
+/** Brings the executors; without them loops have none. */
+export function setExecutorServices(
+  make: (loop: LoopServices) => ExecutorServices,
+): void {
+  makeExecutors = make;
 }
 
 /**
@@ -35,8 +44,13 @@ export class LoopServices extends LoopCore {
    */
   readonly _asyncgens: Set<AsyncGenerator<unknown, unknown, unknown>> =
     new Set();
-  #executor: Executor | null = null;
-  #executorShutdown = false;
+  /**
+   * Closes those; there once the first is kept.
+   *
+   * @internal
+   */
+  _endAsyncgens: (() => Coro<void>) | null = null;
+  #executors: ExecutorServices | null = null;
   #asyncgensShutdown = false;
 
   /**
@@ -49,32 +63,24 @@ export class LoopServices extends LoopCore {
   /** @internal */
   override _dropExecutor(): void {
     for (const close of [...this._closers]) close();
-    const wasShutdown = this.#executorShutdown;
-    this.#executorShutdown = true;
-    const executor = this.#executor;
-    this.#executor = null;
-    if (executor !== null && !wasShutdown && this.getDebug()) {
-      warn(
-        `unclosed default executor${madeAt(executor)}: await ` +
-          "shutdownDefaultExecutor() before the loop is closed",
-        "ResourceWarning",
-      );
-    }
-    if (executor !== null) void executor.shutdown({ wait: false });
+    this.#executors?.drop();
   }
 
   // Executors and async generators
 
-  /** Chooses the executor that `runInExecutor(null, …)` uses. */
-  override setDefaultExecutor(executor: Executor): void {
-    if (typeof (executor as Executor | null)?.submit !== "function") {
-      throw new TypeError(
-        "executor must be ThreadPoolExecutor instance or have its submit() " +
-          "method",
+  #executorServices(): ExecutorServices {
+    if (makeExecutors === null) {
+      throw new NotImplementedError(
+        "Cannot use executors: this bundle was made without them; import " +
+          '"@x/asyncio/full" first',
       );
     }
-    this.#executor = executor;
-    noteMade(executor, this);
+    return this.#executors ??= makeExecutors(this);
+  }
+
+  /** Chooses the executor that `runInExecutor(null, …)` uses. */
+  override setDefaultExecutor(executor: Executor): void {
+    this.#executorServices().set(executor);
   }
 
   /**
@@ -91,33 +97,7 @@ export class LoopServices extends LoopCore {
     ...args: unknown[]
   ): Future<T> {
     this._checkClosed();
-    if (executor === null) {
-      if (this.#executorShutdown) {
-        throw new RuntimeError("Executor shutdown has been called");
-      }
-      if (this.#executor === null) {
-        if (executorFactory === null) {
-          throw new RuntimeError(
-            "Cannot run in the default executor: there is none; give one, or " +
-              "set one with setDefaultExecutor()",
-          );
-        }
-        this.#executor = executorFactory();
-        noteMade(this.#executor, this);
-      }
-      executor = this.#executor;
-    }
-    const submitted = executor.submit(func, ...args) as
-      & PromiseLike<T>
-      & { cancel?(): boolean };
-    const future = wrapFuture<T>(submitted, { loop: this });
-    if (future !== submitted as unknown && submitted.cancel !== undefined) {
-      // A call that waits for its turn is withdrawn; one that runs goes on.
-      future.addDoneCallback((done) => {
-        if (done.cancelled()) submitted.cancel?.();
-      });
-    }
-    return future;
+    return this.#executorServices().run<T>(executor, func, args);
   }
 
   /**
@@ -134,22 +114,7 @@ export class LoopServices extends LoopCore {
   }
 
   *#endExecutor(timeout: number | null): Coro<void> {
-    this.#executorShutdown = true;
-    const executor = this.#executor;
-    if (executor === null) return;
-    const ended = Promise.resolve(executor.shutdown({ wait: true }));
-    try {
-      yield* timeoutBlock(timeout).with(function* () {
-        yield* wrapFuture(ended);
-      });
-    } catch (error) {
-      if (!(error instanceof TimeoutError)) throw error;
-      logger.warning(
-        "The executor did not finish joining its threads within " +
-          `${timeout} seconds.`,
-      );
-      void executor.shutdown({ wait: false });
-    }
+    if (makeExecutors !== null) yield* this.#executorServices().end(timeout);
   }
 
   /** Closes the async generators that are still open, and waits for that. */
@@ -159,22 +124,7 @@ export class LoopServices extends LoopCore {
 
   *#endAsyncgens(): Coro<void> {
     this.#asyncgensShutdown = true;
-    const open = [...this._asyncgens];
-    if (open.length === 0) return;
-    this._asyncgens.clear();
-    const closing = open.map((gen) =>
-      this.createTask(async () => void await gen.return(undefined))
-    );
-    yield* gather(closing, { returnExceptions: true });
-    closing.forEach((task, i) => {
-      if (task.cancelled() || !task._failed) return;
-      this.callExceptionHandler({
-        message: "an error occurred during closing of asynchronous generator " +
-          String(open[i]),
-        exception: task.exception(),
-        asyncgen: open[i],
-      });
-    });
+    if (this._endAsyncgens !== null) yield* this._endAsyncgens();
   }
 
   /**

@@ -6,7 +6,7 @@
 
 import type { AbstractEventLoop, ExceptionContext } from "../events.ts";
 import type { Future } from "../futures.ts";
-import { framesOf, type Origin } from "../_debug/origins.ts";
+import type { Origin } from "../_debug/origins.ts";
 
 /** What is kept of a failed future; it must not keep the future alive. */
 export class LostError {
@@ -43,8 +43,8 @@ export class LostError {
       exception: this.exception,
       future: this.#future.deref() ?? this.#stand(),
     };
-    const frames = framesOf(this.#origin);
-    if (frames !== null) context.sourceTraceback = frames;
+    const origin = this.#origin;
+    if (origin !== null) context.sourceTraceback = origin.frames;
     this.#loop.callExceptionHandler(context);
   }
 

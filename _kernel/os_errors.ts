@@ -78,7 +78,7 @@ export class OSError extends Error {
     message?: string,
     options?: OSErrorOptions,
   ): OSError {
-    const Class = CLASSES.get(code) ?? OSError;
+    const Class = classOf(code);
     return new Class(message, { ...options, code });
   }
 }
@@ -146,11 +146,18 @@ const CODES: ReadonlyMap<typeof OSError, readonly string[]> = new Map([
   [TimeoutError, ["ETIMEDOUT"]],
 ]);
 
-const CLASSES: ReadonlyMap<string, typeof OSError> = new Map(
-  Array.from(CODES).flatMap(([Class, codes]) =>
-    codes.map((code) => [code, Class] as const)
-  ),
-);
+let classes: Map<string, typeof OSError> | undefined;
+
+/** The class of a code; the table is made when it is first asked. */
+function classOf(code: string): typeof OSError {
+  if (classes === undefined) {
+    classes = new Map();
+    for (const [Class, codes] of CODES) {
+      for (const each of codes) classes.set(each, Class);
+    }
+  }
+  return classes.get(code) ?? OSError;
+}
 
 /** The code of a class or of the nearest one that it extends. */
 function defaultCode(made: unknown): string {

@@ -14,8 +14,9 @@
 
 import type { Context } from "../contextvars.ts";
 import { CancelledError, RuntimeError } from "../exceptions.ts";
-import { shortRepr } from "../format_helpers.ts";
-import { type Origin, origins } from "../_debug/origins.ts";
+import { textOf } from "./texts.ts";
+import { debug } from "../_debug/hooks.ts";
+import type { Origin } from "../_debug/origins.ts";
 import { traced } from "../_debug/switches.ts";
 import type { AbstractEventLoop, Runnable } from "../events.ts";
 import type { Future } from "../futures.ts";
@@ -189,12 +190,12 @@ function misuse(owner: StepTask, yielded: unknown): RuntimeError {
   if (typeof (yielded as CoroIterator | null)?.next === "function") {
     return new RuntimeError(
       `yield was used instead of yield* for generator in task ${owner} with ` +
-        shortRepr(yielded),
+        textOf(yielded),
     );
   }
   const shown = yielded instanceof Promise
     ? "a Promise (use yield* wrapFuture(promise))"
-    : shortRepr(yielded);
+    : textOf(yielded);
   return new RuntimeError(`Task got bad yield: ${shown}`);
 }
 
@@ -290,7 +291,7 @@ export class InlineCall<T> implements CoroIterator<T>, InlineWait {
     // Entered once per call: all that the function awaits keeps it.
     const result = owner === null || taskStore.get() === owner
       ? this.#call()
-      : taskStore.run(owner, () => this.#call());
+      : taskStore.run(owner, () => this.#call(), this.#fn);
     if (isLibraryAwaitable(result)) {
       this.#inner = result[Symbol.iterator]() as CoroIterator<T>;
     } else if (isGenerator(result)) {
@@ -354,6 +355,9 @@ interface PromiseFunctions {
   reject(error: unknown): void;
 }
 
+// On runtimes that do not tell whose async code runs, the store has to be told.
+const carries = taskStore.carrier !== undefined;
+
 /**
  * A pair of callbacks given to `then`. What `then` returns is made only if it is
  * used: `await` never does, and a promise per await would cost more than the rest.
@@ -369,6 +373,11 @@ export class Reaction<T, R> implements PromiseLike<R> {
     onFulfilled: ((value: T) => unknown) | null | undefined,
     onRejected: ((error: unknown) => unknown) | null | undefined,
   ) {
+    if (carries) {
+      const carry = taskStore.carrier!();
+      if (typeof onFulfilled === "function") onFulfilled = carry(onFulfilled);
+      if (typeof onRejected === "function") onRejected = carry(onRejected);
+    }
     this.#onFulfilled = onFulfilled;
     this.#onRejected = onRejected;
   }
@@ -485,16 +494,6 @@ export class AwaitPoint<T> extends Reaction<T, unknown> implements Stepper {
 
 Object.assign(AwaitPoint.prototype, { _thrown: NONE, _origin: null });
 
-/** Remembers in debug mode where something is awaited. */
-function markAwait(point: AwaitPoint<never>, origin: Origin | null): void {
-  if (!origins.on) return;
-  // A coroutine was made where it is awaited, as a rule, and knows more: not every
-  // runtime shows who awaits.
-  const known = origin ??
-    (point._iter as { _origin?: Origin | null })._origin ?? origins.take(null);
-  if (known !== null) point._origin = known;
-}
-
 /** Waits inside the current task's async code, for `then`. */
 export function awaitInTask<T>(
   owner: StepTask,
@@ -504,7 +503,7 @@ export function awaitInTask<T>(
   origin: Origin | null = null,
 ): Reaction<T, unknown> {
   const point = new AwaitPoint<T>(owner, iter, onFulfilled, onRejected);
-  if (traced) markAwait(point, origin);
+  if (traced) debug!.markAwait(point, origin);
   // A foreign promise may resume a task while its loop stands still: what it awaits
   // then is begun by the loop's next run.
   if (owner._loop.isRunning()) advance(point, NONE);

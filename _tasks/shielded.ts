@@ -1,6 +1,11 @@
 /** `shielded`: a block that a cancellation of its task does not reach. */
 
-import { type Coro, Coroutine, nameCoroutines } from "../coroutines.ts";
+import {
+  type Coro,
+  Coroutine,
+  markCoroutineFunctions,
+  nameCoroutines,
+} from "../coroutines.ts";
 import { getRunningLoop } from "../events.ts";
 import { CancelledError, RuntimeError } from "../exceptions.ts";
 import {
@@ -100,4 +105,5 @@ function* runBlock<R>(body: Body<[], R>): Coro<R> {
   return yield* inline(body, []);
 }
 
+markCoroutineFunctions(shielded);
 nameCoroutines({ shielded: runShielded });

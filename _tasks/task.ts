@@ -3,7 +3,7 @@
  * are and which one runs.
  */
 
-import { formatTaskStack, taskInfo } from "../base_tasks.ts";
+import { wordsOfTask } from "./texts.ts";
 import { Context, snapshotContext } from "../contextvars.ts";
 import {
   type Awaitable,
@@ -14,12 +14,13 @@ import {
 import { type AbstractEventLoop, getRunningLoop, isExit } from "../events.ts";
 import { cancellation } from "../_kernel/base_exceptions.ts";
 import { CancelledError, RuntimeError } from "../exceptions.ts";
-import { shortRepr, type StackFrame, stackOfError } from "../format_helpers.ts";
+import type { StackFrame } from "../format_helpers.ts";
+import { textOf } from "../_kernel/texts.ts";
 import { Future } from "../futures.ts";
 import { cancelAndWait } from "./ended.ts";
-import { instruments } from "../_debug/instruments.ts";
+import { debug } from "../_debug/hooks.ts";
+import { needHooks } from "../_debug/need.ts";
 import { logger } from "../log.ts";
-import { awaitChain } from "../_debug/stack.ts";
 import { hooked, watched } from "../_debug/switches.ts";
 import { state, type StepOwner, stepOwner } from "../_kernel/state.ts";
 import {
@@ -112,15 +113,15 @@ export class Task<T> extends Future<T> {
     this._iter = iter;
     this._name = options?.name == null ? ++taskCount : String(options.name);
     this._context = options?.context ?? snapshotContext();
-    if (hooked) instruments.created(this);
+    if (hooked) debug!.instruments.created(this);
     // What can fail comes before the listener, which would stay.
     if (options?.eagerStart === true && this._loop.isRunning()) {
       this._context?._checkEntered();
       if (options.signal !== undefined) this.#listen(options.signal);
       _registerTask(this);
-      if (hooked) instruments.stepped(this);
+      if (hooked) debug!.instruments.stepped(this);
       advance(this, NONE);
-      if (hooked && this._stepMark === -1) instruments.closed(this);
+      if (hooked && this._stepMark === -1) debug!.instruments.closed(this);
       if (this._state !== "PENDING") this._coro = null;
     } else {
       this._loop._push(this);
@@ -300,18 +301,10 @@ export class Task<T> extends Future<T> {
    * @returns The frames, oldest first.
    */
   getStack(options?: { limit?: number | null }): StackFrame[] {
-    const frames = this._state === "FINISHED" && this._failed
-      ? stackOfError(this._value)
-      : this._state === "PENDING"
-      ? this.#whereItWaits()
-      : [];
+    const frames = needHooks("tell where a task stands")
+      .stackOf(this as Task<unknown>);
     const limit = options?.limit;
     return limit == null ? frames : frames.slice(-limit);
-  }
-
-  #whereItWaits(): StackFrame[] {
-    const chain = awaitChain(this as Task<unknown>);
-    return chain.length > 0 ? chain : [...this._sourceTraceback ?? []];
   }
 
   /**
@@ -323,10 +316,8 @@ export class Task<T> extends Future<T> {
   printStack(
     options?: { limit?: number | null; file?: (text: string) => void },
   ): void {
-    const text = formatTaskStack(
-      this as Task<unknown>,
-      this.getStack({ limit: options?.limit ?? null }),
-    );
+    const frames = this.getStack({ limit: options?.limit ?? null });
+    const text = debug!.formatStack(this as Task<unknown>, frames);
     if (options?.file !== undefined) options.file(text);
     // deno-lint-ignore no-console
     else console.error(text.slice(0, -1));
@@ -373,7 +364,7 @@ export class Task<T> extends Future<T> {
 
   /** Tells the instrument, and in debug mode of a request to cancel that was lost. */
   #watchedEnd(thrown: boolean): void {
-    if (hooked) instruments.finished(this as Task<unknown>);
+    if (hooked) debug!.instruments.finished(this as Task<unknown>);
     if (thrown || this._cancelCount === 0 || this._state !== "FINISHED") return;
     if (!this._loop.getDebug()) return;
     logger.warning(
@@ -405,7 +396,7 @@ export class Task<T> extends Future<T> {
 
   /** @internal */
   override _info(): string[] {
-    return taskInfo(this as Task<unknown>, super._info());
+    return wordsOfTask(this as Task<unknown>, super._info());
   }
 }
 
@@ -425,7 +416,7 @@ Object.assign(Task.prototype, {
 export function abortMessage(signal: AbortSignal): string {
   const { reason } = signal;
   if (reason instanceof Error) return reason.message;
-  return typeof reason === "string" ? reason : shortRepr(reason);
+  return typeof reason === "string" ? reason : textOf(reason);
 }
 
 /** The error for something that is no coroutine. */

@@ -5,6 +5,7 @@ import {
   type Coro,
   Coroutine,
   isCoroutine,
+  markCoroutineFunctions,
   nameCoroutines,
   type ResultOf,
 } from "../coroutines.ts";
@@ -323,6 +324,7 @@ function* signalledBody(
   }
 }
 
+markCoroutineFunctions(signalled, wait, waitFor);
 nameCoroutines({
   wait: waitBody,
   waitFor: waitForBody,

@@ -42,31 +42,36 @@ named({
   WorkerDiedError,
 });
 
-const CLASSES: ReadonlyMap<string, ErrorClass> = new Map(
-  [
-    ...Object.entries(exceptions),
-    ...Object.entries({
-      BrokenExecutor,
-      BrokenThreadPool,
-      QueueEmpty,
-      QueueFull,
-      QueueShutDown,
-      RemoteTraceback,
-      WorkerDiedError,
-      AggregateError,
-      Error,
-      EvalError,
-      RangeError,
-      ReferenceError,
-      SyntaxError,
-      TypeError,
-      URIError,
-    }),
-  ].filter(([, value]) =>
-    value === Error ||
-    (value as { prototype?: unknown }).prototype instanceof Error
-  ) as [string, ErrorClass][],
-);
+let classes: ReadonlyMap<string, ErrorClass> | undefined;
+
+/** The classes that are known here, by name. */
+function knownClasses(): ReadonlyMap<string, ErrorClass> {
+  return classes ??= new Map(
+    [
+      ...Object.entries(exceptions),
+      ...Object.entries({
+        BrokenExecutor,
+        BrokenThreadPool,
+        QueueEmpty,
+        QueueFull,
+        QueueShutDown,
+        RemoteTraceback,
+        WorkerDiedError,
+        AggregateError,
+        Error,
+        EvalError,
+        RangeError,
+        ReferenceError,
+        SyntaxError,
+        TypeError,
+        URIError,
+      }),
+    ].filter(([, value]) =>
+      value === Error ||
+      (value as { prototype?: unknown }).prototype instanceof Error
+    ) as [string, ErrorClass][],
+  );
+}
 
 /** An error without frames: those of this thread are not where it was thrown. */
 function make(
@@ -75,7 +80,7 @@ function make(
   inner: unknown[],
 ): Error {
   const { message, fields } = packed;
-  const Class = CLASSES.get(name) ?? Error;
+  const Class = knownClasses().get(name) ?? Error;
   if (name === "DOMException") {
     return new DOMException(message, packed.names[0]) as unknown as Error;
   }
@@ -114,7 +119,7 @@ export function unpackError(packed: Packed, origin: string): unknown {
   );
   const known =
     packed.names.slice(1).find((name) =>
-      name === "DOMException" || CLASSES.has(name)
+      name === "DOMException" || knownClasses().has(name)
     ) ?? "Error";
   const error = make(known, packed, inner);
   for (const [key, value] of Object.entries(packed.fields)) {

@@ -23,10 +23,11 @@ import {
 } from "./worker_state.ts";
 
 /** The program of the workers; compiled, it has the extension of this file. */
-const ENTRY = new URL(
-  import.meta.url.endsWith(".js") ? "./worker_entry.js" : "./worker_entry.ts",
-  import.meta.url,
-);
+function entry(): URL {
+  const { url } = import.meta;
+  const name = url.endsWith(".js") ? "./worker_entry.js" : "./worker_entry.ts";
+  return new URL(name, url);
+}
 
 /** What a pool gives its workers and is told by them. */
 export interface Pool {
@@ -76,7 +77,7 @@ export class PoolWorker {
   /** Starts the worker; throws PermissionError where that is not allowed. */
   constructor(pool: Pool, name: string) {
     const { workers } = platform;
-    const refusal = workers.refusal(ENTRY);
+    const refusal = workers.refusal(entry());
     if (refusal !== null) {
       throw new PermissionError(`Cannot start a worker: ${refusal}`);
     }
@@ -94,7 +95,7 @@ export class PoolWorker {
         ? null
         : messageOf(pool.initializer, pool.initargs, list),
     };
-    this.#worker = workers.start(ENTRY, name, {
+    this.#worker = workers.start(entry(), name, {
       message: (data) => this.#heard(data as AnswerMessage),
       died: (reason) => this.#died(reason, undefined),
     });

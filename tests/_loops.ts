@@ -1,5 +1,6 @@
 /** Loops on a clock of the test's own, and what they report. */
 
+import "../_net/whole.ts";
 import {
   _getRunningLoop,
   type Awaitable,

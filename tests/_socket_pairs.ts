@@ -3,6 +3,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import "../_net/whole.ts";
 import type { ListenSocket, StreamSocket } from "../_platform/sockets.ts";
 import {
   type AbstractEventLoop,

@@ -263,7 +263,10 @@ describe("public names", () => {
     assertEquals(missing.map(keyOf), []);
   });
 
-  it("stand in mod.ts where asyncio exports them", () => {
+  it("stand in mod.ts where asyncio exports them", {
+    // A bundle for browsers has a loop of its own, whose methods refuse.
+    on: ["deno", "bun", "node"],
+  }, () => {
     const exported = checked.filter((row) =>
       row.inAll !== "" && !OF_A_SYSTEM.has(keyOf(row))
     );
@@ -297,7 +300,10 @@ describe("public names", () => {
     assertEquals(wrong.map(keyOf), []);
   });
 
-  it("take the parameters that their signatures mean", () => {
+  it("take the parameters that their signatures mean", {
+    // A bundle for browsers has a loop of its own, whose methods refuse.
+    on: ["deno", "bun", "node"],
+  }, () => {
     const wrong: string[] = [];
     for (const row of checked) {
       if (row.kind !== "function" && row.kind !== "method") continue;

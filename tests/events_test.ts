@@ -278,7 +278,7 @@ describe("policies", () => {
       "There is no current event loop",
     );
     const loop = policy.newEventLoop();
-    assert(loop instanceof BaseEventLoop);
+    assert(loop instanceof AbstractEventLoop);
     policy.setEventLoop(loop);
     assertStrictEquals(policy.getEventLoop(), loop);
     policy.setEventLoop(null);
@@ -390,7 +390,7 @@ describe("finding a loop", () => {
   it("newEventLoop() makes a new loop each time and sets none", () => {
     const a = newEventLoop();
     const b = newEventLoop();
-    assert(a instanceof BaseEventLoop);
+    assert(a instanceof AbstractEventLoop);
     assert(a !== b);
     assertStrictEquals(_getRunningLoop(), null);
     assertThrows(() => getEventLoop(), RuntimeError);

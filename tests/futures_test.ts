@@ -349,18 +349,25 @@ both(
   },
 );
 
-it("text: gather's future, timeouts and console output are shown the same way", () =>
-  runVirtual(function* ({ loop }) {
-    const all = gather([sleep(0, 1)]);
-    assertEquals(/^<_?GatheringFuture pending/.test(String(all)), true);
-    yield* all;
-    assertEquals(String(timeout(3)), "<Timeout [created]>");
-    const future = loop.createFuture<void>() as Future<void> & {
-      [key: symbol]: () => string;
-    };
-    const inspect = future[Symbol.for("nodejs.util.inspect.custom")]!;
-    assertEquals(inspect.call(future), "<Future pending>");
-  }));
+it(
+  "text: gather's future, timeouts and console output are shown the same way",
+  {
+    // The consoles of browsers do not ask objects for their text.
+    on: ["deno", "bun", "node"],
+  },
+  () =>
+    runVirtual(function* ({ loop }) {
+      const all = gather([sleep(0, 1)]);
+      assertEquals(/^<_?GatheringFuture pending/.test(String(all)), true);
+      yield* all;
+      assertEquals(String(timeout(3)), "<Timeout [created]>");
+      const future = loop.createFuture<void>() as Future<void> & {
+        [key: symbol]: () => string;
+      };
+      const inspect = future[Symbol.for("nodejs.util.inspect.custom")]!;
+      assertEquals(inspect.call(future), "<Future pending>");
+    }),
+);
 
 it("isFuture tells futures and tasks from all else", () =>
   runVirtual(function* ({ loop }) {

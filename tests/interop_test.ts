@@ -19,7 +19,7 @@ import {
   timeout,
   TimeoutError,
 } from "../mod.ts";
-import { it } from "./_harness.ts";
+import { it, runtime } from "./_harness.ts";
 import { both, caught } from "./_spell.ts";
 import { runVirtual } from "./_virtual.ts";
 
@@ -249,7 +249,9 @@ both(
     user.set("main");
     const all: unknown[][] = yield gather([work("ann"), work("bob")]);
     for (const seen of all) {
-      assertEquals(seen, new Array(10).fill(true));
+      // What browsers call back, the timer here, belongs to no task.
+      const own = new Array(10).fill(true).with(6, runtime !== "web");
+      assertEquals(seen, own);
     }
     assertEquals(user.get(), "main");
   },
@@ -267,7 +269,7 @@ it("in a callback of the loop there is no current task, in a host timer of a tas
     await foreign(1, 5);
     assertEquals(seen.length, 3);
     assertEquals(seen.slice(0, 2), [null, null]);
-    assertStrictEquals(seen[2], me);
+    assertStrictEquals(seen[2], runtime === "web" ? null : me);
   }, { realTimers: true }));
 
 it("what a finished task left behind belongs to no task", () =>

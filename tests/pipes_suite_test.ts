@@ -1,5 +1,6 @@
 /** What all transports promise, of a pipe each way. */
 
+import "../_net/whole.ts";
 import type { BaseEventLoop, BaseProtocol, Transport } from "../mod.ts";
 import { platform } from "../_platform/mod.ts";
 import { fifos } from "./_fifos.ts";

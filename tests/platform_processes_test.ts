@@ -2,6 +2,7 @@
 
 import { assert, assertEquals, assertStrictEquals } from "@std/assert";
 import { FileNotFoundError } from "../mod.ts";
+import "../_platform/all_io.ts";
 import { platform } from "../_platform/mod.ts";
 import type { Child, SpawnOptions } from "../_platform/processes.ts";
 import { NodeChild, spawnNode } from "../_platform/node_processes.ts";

@@ -15,6 +15,7 @@ import {
 } from "./_sockets.ts";
 import { describe, it, runtime } from "./_harness.ts";
 import { NotImplementedError, OSError } from "../exceptions.ts";
+import "../_platform/all_io.ts";
 import { fakePlatform } from "../_platform/fake.ts";
 import { platform } from "../_platform/mod.ts";
 

@@ -1,5 +1,6 @@
 /** Datagrams: the transport, and sockets by hand. */
 
+import "../_net/whole.ts";
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { describe, it } from "./_harness.ts";
 import type { DatagramEvents, DatagramSocket } from "../_platform/datagrams.ts";

@@ -165,6 +165,7 @@ describe("the loops of Windows", () => {
 
   it("are not those that this system's names stand for", {
     skip: real.os.name === "win32",
+    on: ["deno", "bun", "node"],
   }, () => {
     const loop = new mod.EventLoop();
     assertInstanceOf(loop, BaseEventLoop);

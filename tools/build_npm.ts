@@ -88,6 +88,36 @@ export function emit({ sources, out, published }: Emission): void {
   }
 }
 
+/** What bundles for browsers have in place of modules that they could not use. */
+const BROWSER: Readonly<Record<string, string>> = {
+  "_kernel/abstract_loop": "_kernel/web_abstract_loop",
+  "_kernel/texts": "_kernel/web_texts",
+  "_net/late": "_net/web_late",
+  "_os/events": "_os/web_events",
+  "_os/process_runs": "_os/web_runs",
+  "_platform/mod": "_platform/web_mod",
+  "_tasks/texts": "_tasks/web_texts",
+};
+
+/**
+ * The modules that have to be loaded even if a program uses nothing of what they
+ * export: they say which loop and which executor there is, or are programs. And
+ * `mod`, which has no effects: without it esbuild forgets to run modules that it
+ * wraps, as it does where there is an `import()` in a bundle of one file.
+ */
+const WITH_EFFECTS: readonly string[] = [
+  "_kernel/whole_loop",
+  "_net/whole",
+  "_os/events",
+  "_os/web_events",
+  "_platform/all_io",
+  "_workers/executor",
+  "_workers/worker_entry",
+  "full",
+  "main",
+  "mod",
+];
+
 interface Manifest {
   readonly name: string;
   readonly version: string;
@@ -120,6 +150,13 @@ function manifest(): object {
     keywords: ["asyncio", "async", "task", "cancellation", "structured"],
     ...repository(),
     type: "module",
+    sideEffects: WITH_EFFECTS.map((stem) => `./${stem}.js`),
+    browser: Object.fromEntries(
+      Object.entries(BROWSER).map(([stem, other]) => [
+        `./${stem}.js`,
+        `./${other}.js`,
+      ]),
+    ),
     engines: { node: OLDEST_NODE },
     exports: {
       ...Object.fromEntries(paths.map(([key, path]) => [key, entry(path)])),
@@ -162,6 +199,13 @@ export function buildNpm(out: string): void {
   rmSync(out, { recursive: true, force: true });
   emit({ sources: ["*.ts", "_*/**/*.ts"], out, published: true });
   nameCompiled(out);
+  for (const stem of [...WITH_EFFECTS, ...Object.entries(BROWSER).flat()]) {
+    if (!existsSync(join(out, `${stem}.js`))) {
+      throw new Error(
+        `${stem}.ts is named in tools/build_npm.ts, but not there`,
+      );
+    }
+  }
   writeFileSync(
     join(out, "package.json"),
     `${JSON.stringify(manifest(), null, 2)}\n`,

@@ -4,7 +4,8 @@
  * that points up the layers. Run on Deno, whose own parser lists the imports.
  *
  * An `import type` is exempt from both: it is gone when the program runs, and
- * the interfaces at the bottom have to name the classes above them.
+ * the interfaces at the bottom have to name the classes above them. So is an
+ * `import()`, which runs when all of them are there.
  *
  * @module
  */
@@ -23,11 +24,21 @@ export const LAYERS: readonly (readonly string[])[] = [
     "_kernel/base_exceptions",
     "_kernel/os_errors",
     "_tls/errors",
+    "_kernel/errors",
+    "_kernel/other_errors",
+    "_kernel/missing",
+    "_kernel/abstract_loop",
+    "_kernel/web_abstract_loop",
     "_kernel/exception_groups",
     "exceptions",
     "constants",
     "log",
     "format_helpers",
+    "_debug/hooks",
+    "_debug/need",
+    "_debug/handle_words",
+    "_kernel/texts",
+    "_kernel/web_texts",
     "_debug/origins",
     "_debug/switches",
   ],
@@ -43,11 +54,19 @@ export const LAYERS: readonly (readonly string[])[] = [
     "contextvars",
   ],
   ["events"],
-  ["base_futures", "futures"],
+  [
+    "base_futures",
+    "base_tasks",
+    "_debug/future_words",
+    "_tasks/texts",
+    "_tasks/web_texts",
+    "futures",
+    "_tasks/all_ended",
+    "_tasks/asyncgens",
+  ],
   [
     "coroutines",
     "_tasks/ended",
-    "base_tasks",
     "_debug/stack",
     "_tasks/task",
     "_tasks/ensure",
@@ -82,7 +101,6 @@ export const LAYERS: readonly (readonly string[])[] = [
     "_debug/deadlock",
     "_debug/timeline",
     "graph",
-    "instruments",
   ],
   [
     "transports",
@@ -111,10 +129,17 @@ export const LAYERS: readonly (readonly string[])[] = [
     "_debug/idle_watch",
     "_debug/place",
     "_debug/slow",
+    "_debug/install",
+    "instruments",
     "_kernel/driver",
     "_kernel/loop_reports",
     "_kernel/loop_core",
     "_kernel/loop_services",
+    "_kernel/executors",
+    "_kernel/whole_loop",
+    "_net/gai_error",
+    "_net/late",
+    "_net/web_late",
     "_net/net_types",
     "_net/taking",
     "_net/names",
@@ -144,6 +169,8 @@ export const LAYERS: readonly (readonly string[])[] = [
   ],
   [
     "_net/unix_sockets",
+    "_net/parts",
+    "_net/whole",
     "_os/signal_handlers",
     "_os/child_watchers",
     "_os/loop_watchers",
@@ -153,7 +180,7 @@ export const LAYERS: readonly (readonly string[])[] = [
     "_os/iocp",
     "_os/windows_serving",
     "windows_events",
-    "_os/events",
+    "_os/web_events",
   ],
   [
     "_streams/byte_queue",
@@ -183,12 +210,15 @@ export const LAYERS: readonly (readonly string[])[] = [
     "_workers/pool_worker",
     "_workers/pool",
     "_workers/executor",
+    "_os/events",
     "threads",
   ],
   [
     "_debug/inspector_capture",
     "_debug/inspector_tree",
     "_debug/inspector",
+    "_os/process_runs",
+    "_os/web_runs",
     "runners",
   ],
   [
@@ -217,6 +247,7 @@ export const LAYERS: readonly (readonly string[])[] = [
     "_testing/hooks",
     "testing",
     "tools",
+    "full",
   ],
   ["mod"],
   ["_repl/completion", "_repl/repl", "main"],
@@ -297,6 +328,7 @@ interface Info {
     readonly error?: string;
     readonly dependencies?: readonly {
       readonly code?: { readonly specifier?: string };
+      readonly isDynamic?: boolean;
     }[];
   }[];
 }
@@ -322,6 +354,7 @@ export function readGraph(root: string): Graph {
       if (path === undefined || graph.has(path)) continue;
       if (module.error) throw new Error(module.error);
       const targets = (module.dependencies ?? [])
+        .filter((d) => d.isDynamic !== true)
         .map((d) => d.code?.specifier && toPath(d.code.specifier))
         .filter((target) => target !== undefined && sources.includes(target));
       graph.set(path, [...new Set(targets as string[])]);

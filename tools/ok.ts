@@ -141,6 +141,8 @@ const gates: Record<string, Gate> = {
       );
     }
   },
+  size: () => process.stdout.write(run(deno, "run", "-A", "tools/size.ts")),
+  start: () => process.stdout.write(run(deno, "run", "-A", "tools/start.ts")),
   test: () => show(deno, "run", "-A", "tools/test.ts"),
 };
 

@@ -15,6 +15,9 @@ export const BUN_VERSION = "1.4.5";
 /** The version of TypeScript that checks the sources beside Deno's own. */
 export const TYPESCRIPT_VERSION = "6.0.3";
 
+/** The version of esbuild that measures what a bundle for browsers comes to. */
+export const ESBUILD_VERSION = "0.28.2";
+
 /** A program and the arguments that come before the caller's own. */
 export type Command = readonly [string, ...string[]];
 
@@ -116,6 +119,31 @@ export function findNode(version?: string): Command | undefined {
     ? ["node"]
     : ["npx", "-y", "-p", `node@${version}`, "node"];
   return isNode(command) ? command : undefined;
+}
+
+/** Finds Chromium, or another browser that is driven as it is. */
+export function findChromium(): Command | undefined {
+  const { CHROME_PATH } = process.env;
+  return first(
+    ...CHROME_PATH === undefined ? [] : [[CHROME_PATH] as const],
+    ["chromium"],
+    ["chromium-browser"],
+    ["google-chrome"],
+    ["google-chrome-stable"],
+  );
+}
+
+/** Finds esbuild: always the pinned version, since what it drops differs by version. */
+export function findEsbuild(): Command | undefined {
+  return first(
+    ["npx", "-y", "-p", `esbuild@${ESBUILD_VERSION}`, "esbuild"],
+    [
+      ...findDeno() ?? ["deno"] as const,
+      "run",
+      "-A",
+      `npm:esbuild@${ESBUILD_VERSION}`,
+    ],
+  );
 }
 
 /** Finds tsc: always the pinned version, since its checks differ by version. */

@@ -2,6 +2,7 @@
  * What one run of a scenario on the library knows: its loop, its named
  * objects, its trace. The twin of `oracle/world.py`.
  */
+import "../../_net/whole.ts";
 import * as aio from "../../mod.ts";
 import { fakePlatform } from "../../_platform/fake.ts";
 import { buildError, showError } from "./errors.ts";
