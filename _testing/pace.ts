@@ -6,6 +6,7 @@
 import type { TimerHeap } from "../_kernel/ready.ts";
 import { platform as real } from "../_platform/mod.ts";
 import { countTimers } from "../_platform/real_timers.ts";
+import { engineWork } from "../_tls/pipe.ts";
 import type { HostTimer } from "../_platform/types.ts";
 import type { Future } from "../futures.ts";
 import type { VirtualClock } from "./clock.ts";
@@ -28,6 +29,9 @@ export const CLOSING = 2;
  */
 const QUIET_LOOKS = 5;
 const QUIET_STEP = 0.004;
+
+/** So many macrotasks TLS has to answer what it was given; Node needs some. */
+const TLS_LOOKS = 10;
 
 /** The test whose pace it is. */
 export interface PacedTest {
@@ -54,6 +58,9 @@ export class Pace {
   /** Changes whenever the loop comes to rest. */
   #rests: number = 0;
   #timersBefore: number = 0;
+  /** What TLS had been given at the last look, and how many looks it still has. */
+  #engineWork: number = engineWork.count;
+  #engineLooks: number = 0;
   #blocked: Future<void>[] = [];
   /** The timer that waits for silence. */
   #quiet: HostTimer = null;
@@ -143,7 +150,19 @@ export class Pace {
       this.#awaitQuiet();
       return;
     }
-    this.#goOn();
+    if (this.#awaitsTls()) this.rest();
+    else this.#goOn();
+  }
+
+  /** Whether TLS may still be about to answer. */
+  #awaitsTls(): boolean {
+    if (this.#engineWork !== engineWork.count) {
+      this.#engineWork = engineWork.count;
+      this.#engineLooks = TLS_LOOKS;
+    }
+    if (this.#engineLooks === 0) return false;
+    this.#engineLooks--;
+    return true;
   }
 
   /** Lets those go on who wait for the rest to be blocked, or the time pass. */

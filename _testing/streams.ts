@@ -143,8 +143,11 @@ export class MemoryStream implements StreamSocket {
       }
       return;
     }
-    if (piece.kind === RESET) this.#fail("ECONNRESET");
-    else if (piece.kind === END) this.#ending = true;
+    if (piece.kind === RESET) {
+      // What came before it was received.
+      this.#flow();
+      this.#fail("ECONNRESET");
+    } else if (piece.kind === END) this.#ending = true;
     else this.#inbox.push(piece.data!);
   }
 
