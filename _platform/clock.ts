@@ -32,8 +32,8 @@ export function hostClock(resolution: number): Clock {
   };
 }
 
-/** What browsers have in place of setImmediate. */
-function messageChannelImmediate(): (fn: () => void) => void {
+/** Macrotasks of their own where there is no setImmediate. */
+export function messageChannelImmediate(): (fn: () => void) => void {
   const queue: (() => void)[] = [];
   let channel: MessageChannel | undefined;
   return (fn) => {

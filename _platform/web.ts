@@ -4,7 +4,7 @@
  */
 
 import { NotImplementedError } from "../exceptions.ts";
-import { hostClock } from "./clock.ts";
+import { hostClock, messageChannelImmediate } from "./clock.ts";
 import { host } from "./host.ts";
 import { SignalNumbers } from "./signal_numbers.ts";
 import type { Clock, Platform } from "./types.ts";
@@ -54,16 +54,7 @@ function macrotasks(): Clock["immediate"] {
   if (typeof MessageChannel !== "function") {
     return (fn) => void setTimeout(fn, 0);
   }
-  const queue: (() => void)[] = [];
-  let channel: MessageChannel | undefined;
-  return (fn) => {
-    if (channel === undefined) {
-      channel = new MessageChannel();
-      channel.port1.onmessage = () => queue.shift()?.();
-    }
-    queue.push(fn);
-    channel.port2.postMessage(null);
-  };
+  return messageChannelImmediate();
 }
 
 /** The version of a numeric host's protocol, or 0. */
