@@ -35,6 +35,9 @@ import type {
 } from "../transports.ts";
 import { _UnixSelectorEventLoop } from "../unix_events.ts";
 
+/** The descriptors that a child writes to. */
+const OUTPUTS = [1, 2];
+
 /** What a test's loop is made of. */
 export interface TestLoopOptions {
   readonly platform: Platform;
@@ -248,10 +251,15 @@ export class TestLoop extends _UnixSelectorEventLoop {
     );
   }
 
-  /** Whether a child process runs: only real time moves it on. */
+  /** Whether a child process runs or is still read: only real time moves it on. */
   get _hasProcess(): boolean {
     for (const child of this._processes) {
       if (child.getReturncode() === null) return true;
+      // What it wrote before it ended may come after the news of its end.
+      for (const fd of OUTPUTS) {
+        const pipe = child.getPipeTransport(fd) as ReadTransport | null;
+        if (pipe !== null && pipe.isReading()) return true;
+      }
     }
     return false;
   }

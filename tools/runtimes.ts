@@ -46,17 +46,17 @@ for (const folder of process.env.PATH.split(delimiter)) {
 }`;
 
 /**
- * A runtime from npm, fetched where it is not there yet. What comes back is the
+ * A program from npm, fetched where it is not there yet. What comes back is the
  * program itself: through npx each start takes its time and carries npm's warnings.
  */
-function fetched(name: string, version: string): Command {
+function fetched(name: string, version: string, program = name): Command {
   const through = ["npx", "-y", "-p", `${name}@${version}`] as const;
   const { status, stdout } = spawnSync(
     through[0],
-    [...through.slice(1), "node", "-e", LOCATE, name],
+    [...through.slice(1), "node", "-e", LOCATE, program],
     { encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] },
   );
-  return status === 0 && stdout !== "" ? [stdout] : [...through, name];
+  return status === 0 && stdout !== "" ? [stdout] : [...through, program];
 }
 
 /** The first of some commands that answers `--version`. */
@@ -149,7 +149,7 @@ export function findEsbuild(): Command | undefined {
 /** Finds tsc: always the pinned version, since its checks differ by version. */
 export function findTsc(): Command | undefined {
   return first(
-    ["npx", "-y", "-p", `typescript@${TYPESCRIPT_VERSION}`, "tsc"],
+    () => fetched("typescript", TYPESCRIPT_VERSION, "tsc"),
     [
       ...findDeno() ?? ["deno"] as const,
       "run",
