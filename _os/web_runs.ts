@@ -10,12 +10,12 @@ export function processOf(
   return null;
 }
 
-/** Never called, since no run is cut short. */
+/** Nobody presses Ctrl-C here: no run is cut short, so none leaves tasks behind. */
 export function abandonAll(): Promise<void> {
   return Promise.resolve();
 }
 
-/** An exit that nobody catches is an error as any other. */
+/** There is no process that an exit could end: `run` rejects with it. */
 export function onTheWayOut(_loop: AbstractEventLoop, error: unknown): unknown {
   return error;
 }

@@ -9,6 +9,7 @@ import {
   wait,
 } from "../mod.ts";
 import type { ExceptionContext } from "../events.ts";
+import { collector } from "./_collector.ts";
 import { it, runtime } from "./_harness.ts";
 import { both, caught } from "./_spell.ts";
 import { runVirtual, type Virtual } from "./_virtual.ts";
@@ -136,18 +137,6 @@ both(
     yield* caught(task);
   },
 );
-
-/** The runtime's own way to run the collector at once. */
-async function collector(): Promise<() => void> {
-  const bun = (globalThis as { Bun?: { gc(now: boolean): void } }).Bun;
-  if (bun !== undefined) return () => bun.gc(true);
-  // V8 hands it out to contexts that are made after the flag was set; mere
-  // allocation leaves V8 the choice, and it may choose not to for seconds.
-  const v8 = await import("node:v8");
-  const vm = await import("node:vm");
-  v8.setFlagsFromString("--expose-gc");
-  return vm.runInNewContext("gc");
-}
 
 const gc = await collector().catch(() => () => {});
 

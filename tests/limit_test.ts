@@ -21,6 +21,7 @@ import {
   Task,
   TaskGroup,
 } from "../mod.ts";
+import { collector } from "./_collector.ts";
 import { it } from "./_harness.ts";
 import { both, caught, outcome, type Spelled } from "./_spell.ts";
 
@@ -422,10 +423,7 @@ it("what is cancelled before its turn leaves nothing behind", {
   // Bun's collector takes what looks like a reference for one.
   on: ["deno"],
 }, async () => {
-  const v8 = await import("node:v8");
-  const vm = await import("node:vm");
-  v8.setFlagsFromString("--expose-gc");
-  const gc: () => void = vm.runInNewContext("gc");
+  const gc = await collector();
   await run(async () => {
     await new TaskGroup({ limit: 1 }).with(async (group) => {
       const first = group.createTask(() => sleep(60));

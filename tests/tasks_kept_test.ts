@@ -10,20 +10,11 @@ import {
   run,
   sleep,
 } from "../mod.ts";
+import { collector } from "./_collector.ts";
 import { it, runtime } from "./_harness.ts";
 import { spell, SPELLINGS } from "./_spell.ts";
 
 const MANY = 20;
-
-/** The runtime's own way to run the collector at once. */
-async function collector(): Promise<() => void> {
-  const bun = (globalThis as { Bun?: { gc(now: boolean): void } }).Bun;
-  if (bun !== undefined) return () => bun.gc(true);
-  const v8 = await import("node:v8");
-  const vm = await import("node:vm");
-  v8.setFlagsFromString("--expose-gc");
-  return vm.runInNewContext("gc");
-}
 
 const gc = await collector().catch(() => () => {});
 

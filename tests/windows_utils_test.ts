@@ -21,6 +21,7 @@ import {
   Popen,
   STDOUT,
 } from "../windows_utils.ts";
+import { collector } from "./_collector.ts";
 import { describe, it } from "./_harness.ts";
 import { capturedLog, withRealLoop } from "./_loops.ts";
 
@@ -40,16 +41,6 @@ async function inProactor(
   } finally {
     loop.close();
   }
-}
-
-/** The runtime's own way to run the collector at once. */
-async function collector(): Promise<() => void> {
-  const bun = (globalThis as { Bun?: { gc(now: boolean): void } }).Bun;
-  if (bun !== undefined) return () => bun.gc(true);
-  const v8 = await import("node:v8");
-  const vm = await import("node:vm");
-  v8.setFlagsFromString("--expose-gc");
-  return vm.runInNewContext("gc");
 }
 
 const gc = await collector();
