@@ -172,7 +172,8 @@ export class Future<T> implements PromiseLike<T> {
   /** @internal */
   _state: FutureState = PENDING;
   /**
-   * The result or, if `_failed`, the exception.
+   * The result; if `_failed`, the exception; if cancelled by an error that is yet to be
+   * given out, that.
    *
    * @internal
    */
@@ -183,12 +184,6 @@ export class Future<T> implements PromiseLike<T> {
   _blocking = false;
   /** @internal */
   _cancelMessage: unknown = undefined;
-  /**
-   * The error that cancelled it, given out once.
-   *
-   * @internal
-   */
-
   /**
    * Its first waiter; most futures have one.
    *
@@ -507,7 +502,6 @@ export class Future<T> implements PromiseLike<T> {
 // What few futures need is no field of each: the values here stand for it, and only
 // writing another one adds a field. Bytes per task are most of what a task costs.
 Object.assign(Future.prototype, {
-  _cancelledError: null,
   _waiters: null,
   _lost: null,
   _awaitedBy: null,

@@ -4,57 +4,32 @@
  */
 
 import {
-  type AbstractEventLoop,
+  AbstractEventLoop,
   BaseDefaultEventLoopPolicy,
   registerDefaultLoop,
 } from "../events.ts";
 import { LoopServices } from "../_kernel/loop_services.ts";
 import { lacking } from "../_platform/web.ts";
 
-/** What else there is. */
-const CONNECTIONS = "use fetch() or WebSocket";
-const STREAMS = "read and write Web Streams";
-const ELSEWHERE = "do it on Deno, Bun or Node";
-
-/** What the loop does not have, and what to do about it. */
-const MISSING: Partial<Record<keyof AbstractEventLoop, string>> = {
-  getAddrInfo: CONNECTIONS,
-  getNameInfo: ELSEWHERE,
-  createConnection: CONNECTIONS,
-  createServer: ELSEWHERE,
-  connectAcceptedSocket: ELSEWHERE,
-  createDatagramEndpoint: CONNECTIONS,
-  createUnixConnection: CONNECTIONS,
-  createUnixServer: ELSEWHERE,
-  startTls: CONNECTIONS,
-  sendFile: CONNECTIONS,
-  addReader: CONNECTIONS,
-  removeReader: CONNECTIONS,
-  addWriter: CONNECTIONS,
-  removeWriter: CONNECTIONS,
-  sockRecv: CONNECTIONS,
-  sockRecvInto: CONNECTIONS,
-  sockRecvFrom: CONNECTIONS,
-  sockRecvFromInto: CONNECTIONS,
-  sockSendAll: CONNECTIONS,
-  sockSendTo: CONNECTIONS,
-  sockConnect: CONNECTIONS,
-  sockAccept: ELSEWHERE,
-  sockSendFile: CONNECTIONS,
-  connectReadPipe: STREAMS,
-  connectWritePipe: STREAMS,
-  subprocessShell: ELSEWHERE,
-  subprocessExec: ELSEWHERE,
-  addSignalHandler: "listen to an event of the page",
-  removeSignalHandler: "listen to an event of the page",
-};
+/** What else there is, by what a method has in its name; the first that fits. */
+const REMEDIES: readonly (readonly [name: RegExp, remedy: string])[] = [
+  [/Pipe$/, "read and write Web Streams"],
+  [/Signal/, "listen to an event of the page"],
+  [/Server|ccept|NameInfo|process/, "do it on Deno, Bun or Node"],
+  [/^/, "use fetch() or WebSocket"],
+];
 
 /** A loop with tasks, futures and timers. */
 export class WebEventLoop extends LoopServices {
   static {
-    for (const [method, remedy] of Object.entries(MISSING)) {
+    const abstract = AbstractEventLoop.prototype;
+    for (const method of Object.getOwnPropertyNames(abstract)) {
+      const name = method as keyof AbstractEventLoop;
+      // What LoopServices has is there, and what begins so is not for programs.
+      if (method[0] === "_" || this.prototype[name] !== abstract[name]) continue;
       Object.defineProperty(this.prototype, method, {
         value() {
+          const [, remedy] = REMEDIES.find(([part]) => part.test(method))!;
           throw lacking(`call ${method}()`, remedy);
         },
         writable: true,
