@@ -1,6 +1,7 @@
+#!/usr/bin/env node
 /**
- * The command: `deno run -A jsr:@x/asyncio/main`, or `bun main.ts`; on Node the
- * package's `main.js`.
+ * The command: `deno run -A jsr:@x/asyncio/main`, `npx @x/asyncio` on Node, or
+ * `bun main.ts`.
  *
  * - without arguments a REPL in which `await` works and tasks go on between inputs;
  * - `ps PID` prints the tasks of a running program;

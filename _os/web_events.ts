@@ -26,7 +26,9 @@ export class WebEventLoop extends LoopServices {
     for (const method of Object.getOwnPropertyNames(abstract)) {
       const name = method as keyof AbstractEventLoop;
       // What LoopServices has is there, and what begins so is not for programs.
-      if (method[0] === "_" || this.prototype[name] !== abstract[name]) continue;
+      if (method[0] === "_" || this.prototype[name] !== abstract[name]) {
+        continue;
+      }
       Object.defineProperty(this.prototype, method, {
         value() {
           const [, remedy] = REMEDIES.find(([part]) => part.test(method))!;

@@ -89,6 +89,7 @@ export function bunEvaluator(): Evaluator {
   const { cwd } = host.process as unknown as { cwd(): string };
   const resolve = (name: string) => bun.resolveSync(name, cwd());
   return {
+    note: "",
     compile(input) {
       // What begins with a brace it takes for an object, even where that is wrong.
       const code = input.replace(/^\s*(?=\{)/, (space) => `${space};`);

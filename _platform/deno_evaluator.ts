@@ -1,60 +1,21 @@
-/**
- * The evaluator on Deno: V8 itself has a mode for REPLs, which its inspector can ask
- * for, and Deno strips the types.
- */
+/** The evaluator on Deno: V8's inspector runs the inputs, and Deno strips the types. */
 
 import { NotImplementedError } from "../exceptions.ts";
-import type { Compiled, Evaluator, Value } from "./evaluator.ts";
+import type { Compiled, Evaluator } from "./evaluator.ts";
 import { builtin, host } from "./host.ts";
+import {
+  type Inspector,
+  InspectorEvaluator,
+  type ModulePart,
+  type Problem,
+  type V8,
+  wrong,
+} from "./inspector_evaluator.ts";
 import { ownError } from "./socket_errors.ts";
-
-interface Evaluated {
-  readonly exceptionDetails?: {
-    readonly exception?: { readonly description?: string };
-  };
-}
-
-/** What V8 resolves the promise of an input to. */
-interface Result {
-  readonly [".repl_result"]: unknown;
-}
-
-/** `node:v8`, as far as it is used. */
-interface V8 {
-  readonly promiseHooks?: {
-    onInit(hook: (promise: Promise<Result>) => void): () => void;
-  };
-}
-
-interface Session {
-  connect(): void;
-  disconnect(): void;
-  post<T>(
-    method: string,
-    params: Readonly<Record<string, unknown>>,
-    done: (error: Error | null, result: T) => void,
-  ): void;
-}
-
-interface ModulePart {
-  stripTypeScriptTypes?(
-    code: string,
-    options: { mode: "strip" | "transform" },
-  ): string;
-}
 
 /** Deno's permissions. */
 interface Permissions {
   readonly permissions: { querySync(what: object): { readonly state: string } };
-}
-
-/** Under which the inspector keeps what inputs have made. */
-const GROUP = "inputs";
-
-/** What is wrong with some code, and where. */
-interface Problem {
-  readonly text: string;
-  readonly place: { readonly line: number; readonly column: number } | null;
 }
 
 type Strip = NonNullable<ModulePart["stripTypeScriptTypes"]>;
@@ -93,118 +54,24 @@ function isIncomplete(code: string, { text, place }: Problem): boolean {
   return NOTHING.test([rest, ...more].join("\n"));
 }
 
-class DenoEvaluator implements Evaluator {
-  readonly #session: Session;
-  readonly #strip: Strip;
-  readonly #hooks: NonNullable<V8["promiseHooks"]>;
-  /**
-   * The promises of inputs that run. V8's inspector tells when one is collected, in
-   * the middle of the collection, which ends Deno: one that waits for something that
-   * nobody holds must stay.
-   */
-  readonly #pending = new Set<Promise<Result>>();
-
-  constructor(
-    session: Session,
-    strip: Strip,
-    hooks: NonNullable<V8["promiseHooks"]>,
-  ) {
-    this.#session = session;
-    this.#strip = strip;
-    this.#hooks = hooks;
-    session.connect();
+/** Makes a script of an input. */
+function compile(code: string, strip: Strip): Compiled {
+  const problem = problemOf(code, strip);
+  if (problem !== null) {
+    return isIncomplete(code, problem)
+      ? { kind: "incomplete" }
+      : wrong(problem);
   }
-
-  compile(code: string): Compiled {
-    const problem = problemOf(code, this.#strip);
-    if (problem !== null) {
-      if (isIncomplete(code, problem)) return { kind: "incomplete" };
-      const { text, place } = problem;
-      const where = place === null
-        ? ""
-        : ` (line ${place.line}:${place.column})`;
-      return { kind: "wrong", problem: `${text}${where}` };
-    }
-    // The parser does not mind a comment without an end.
-    if (
-      code.includes("/*") && problemOf(code + COMMENT_END, this.#strip) === null
-    ) return { kind: "incomplete" };
-    try {
-      // It keeps imports that only look unused; enums need the other mode.
-      return {
-        kind: "ready",
-        script: this.#strip(code, { mode: "strip" }),
-      };
-    } catch {
-      return {
-        kind: "ready",
-        script: this.#strip(code, { mode: "transform" }),
-      };
-    }
+  // The parser does not mind a comment without an end.
+  if (code.includes("/*") && problemOf(code + COMMENT_END, strip) === null) {
+    return { kind: "incomplete" };
   }
-
-  async run(script: string): Promise<Value> {
-    const { promise: evaluated, resolve, reject } = Promise.withResolvers<
-      Evaluated
-    >();
-    let promise: Promise<Result> | undefined;
-    // The first one that is made is the input's own.
-    const stop = this.#hooks.onInit((made) => void (promise ??= made));
-    try {
-      this.#session.post<Evaluated>("Runtime.evaluate", {
-        expression: script,
-        replMode: true,
-        awaitPromise: true,
-        objectGroup: GROUP,
-      }, (error, result) => error ? reject(error) : resolve(result));
-    } finally {
-      stop();
-    }
-    if (promise === undefined) throw compileError(await evaluated);
-    this.#pending.add(promise);
-    try {
-      return { value: (await promise)[".repl_result"] };
-    } finally {
-      this.#pending.delete(promise);
-      await evaluated;
-      // Kept for the inspector, nothing of it would be collected.
-      await this.#post("Runtime.releaseObjectGroup", { objectGroup: GROUP });
-    }
+  try {
+    // It keeps imports that only look unused; enums need the other mode.
+    return { kind: "ready", script: strip(code, { mode: "strip" }) };
+  } catch {
+    return { kind: "ready", script: strip(code, { mode: "transform" }) };
   }
-
-  async declared(): Promise<readonly string[]> {
-    const { names } = await this.#post<{ names: string[] }>(
-      "Runtime.globalLexicalScopeNames",
-      {},
-    );
-    return names;
-  }
-
-  close(): void {
-    this.#session.disconnect();
-  }
-
-  #post<T>(
-    method: string,
-    params: Readonly<Record<string, unknown>>,
-  ): Promise<T> {
-    return new Promise((resolve, reject) => {
-      this.#session.post<T>(method, params, (error, result) => {
-        if (error) reject(error);
-        else resolve(result);
-      });
-    });
-  }
-}
-
-/** The error of a script that V8 does not take. */
-function compileError({ exceptionDetails }: Evaluated): SyntaxError {
-  const text = exceptionDetails?.exception?.description ?? "";
-  const first = text.split("\n", 1)[0]!.replace(/^SyntaxError: /, "");
-  const error = new SyntaxError(first);
-  // It has no place in any code of the user's.
-  error.stack = `SyntaxError: ${first}`;
-  return error;
 }
 
 /** Asked first: otherwise Deno's own prompt would come in between. */
@@ -232,12 +99,16 @@ function checkGrant(): void {
  * @throws {NotImplementedError} Where Deno is too old.
  */
 export function denoEvaluator(): Evaluator {
-  const inspector = builtin<{ Session?: new () => Session }>("node:inspector");
+  const inspector = builtin<Inspector>("node:inspector");
   const strip = builtin<ModulePart>("node:module")?.stripTypeScriptTypes;
   const hooks = builtin<V8>("node:v8")?.promiseHooks;
   if (!inspector?.Session || !strip || !hooks) {
     throw new NotImplementedError("Cannot run a REPL: this Deno is too old");
   }
   checkGrant();
-  return new DenoEvaluator(new inspector.Session(), strip, hooks);
+  return new InspectorEvaluator({
+    session: new inspector.Session(),
+    hooks,
+    compile: (code) => compile(code, strip),
+  });
 }

@@ -4,6 +4,7 @@ import { NotImplementedError } from "../exceptions.ts";
 import { bunEvaluator } from "./bun_evaluator.ts";
 import { denoEvaluator } from "./deno_evaluator.ts";
 import { host } from "./host.ts";
+import { nodeEvaluator } from "./node_evaluator.ts";
 
 /** What became of an input. */
 export type Compiled =
@@ -19,6 +20,8 @@ export interface Value {
 
 /** Runs inputs. */
 export interface Evaluator {
+  /** What who types should know beforehand; empty for nothing. */
+  readonly note: string;
   /** Makes a script of an input, which may have types and top-level await. */
   compile(code: string): Compiled;
   /**
@@ -44,7 +47,6 @@ export interface Evaluator {
 export function makeEvaluator(): Evaluator {
   if (host.Bun !== undefined) return bunEvaluator();
   if (host.Deno !== undefined) return denoEvaluator();
-  throw new NotImplementedError(
-    "Cannot run a REPL on Node, which takes no TypeScript: Deno and Bun can",
-  );
+  if (host.process !== undefined) return nodeEvaluator();
+  throw new NotImplementedError("Cannot run a REPL: there is no process");
 }

@@ -1,7 +1,7 @@
-/** The lines that a user types: node:repl, which Deno and Bun both have. */
+/** The lines that a user types: node:repl, which Deno and Bun have, too. */
 
 import { NotImplementedError } from "../exceptions.ts";
-import { builtin, host } from "./host.ts";
+import { type AsyncHooksModule, builtin, host } from "./host.ts";
 
 /** What became of an input. */
 export type Outcome =
@@ -96,6 +96,7 @@ interface Output {
 interface ProcessPart {
   readonly stdin: Input;
   readonly stdout: Output;
+  readonly domain?: { exit(): void } | null;
   on(
     event: "uncaughtException" | "unhandledRejection",
     listener: (error: unknown) => void,
@@ -125,6 +126,7 @@ class Gate {
   readonly pipe: Pipe;
   #held = "";
   #ended = false;
+  #isInLine = false;
   #waiting = false;
   #isBusy = false;
 
@@ -140,9 +142,12 @@ class Gate {
     stdin.setEncoding("utf8");
     stdin.on("data", (text) => {
       this.#held += text;
+      this.#isInLine = !/[\r\n]$/.test(text);
       this.#pass();
     });
     stdin.on("end", () => {
+      // The last line of a file may lack its end.
+      if (this.#isInLine && !stdin.isTTY) this.#held += "\n";
       this.#ended = true;
       this.#pass();
     });
@@ -173,6 +178,19 @@ class Gate {
       this.#pass();
     }, 0);
   }
+}
+
+/**
+ * Keeps out of the place of its own that Node's REPL gives to what it evaluates: a
+ * domain, or a context since Node 25. It would print the errors that nobody catches.
+ */
+function outsider(): <T>(fn: () => T) => T {
+  const { AsyncLocalStorage } = builtin<AsyncHooksModule>("node:async_hooks")!;
+  const outside = AsyncLocalStorage.snapshot?.();
+  return (fn) => {
+    ownProcess().domain?.exit();
+    return outside === undefined ? fn() : outside(fn);
+  };
 }
 
 function readHistory(path: string): string[] {
@@ -225,6 +243,7 @@ export function openTerminal(options: TerminalOptions): Terminal {
   // Before the REPL is there, which refuses listeners that come later.
   ownProcess().on("uncaughtException", tell);
   ownProcess().on("unhandledRejection", tell);
+  const outside = outsider();
   const server = repl.start({
     input: gate.pipe,
     output: stdout,
@@ -239,7 +258,7 @@ export function openTerminal(options: TerminalOptions): Terminal {
       );
     },
     eval(code, _context, _file, done) {
-      const outcome = options.read(code);
+      const outcome = outside(() => options.read(code));
       if (outcome === null) {
         done(new repl.Recoverable(new SyntaxError("Unexpected end of input")));
         return;

@@ -22,8 +22,8 @@ import type { Task } from "../tasks.ts";
 
 const BANNER = `asyncio REPL
 Use "await" directly instead of "asyncio.run()".
-Type ".help" for more information, "exit" to leave.
->>> import * as asyncio from "@x/asyncio"`;
+Type ".help" for more information, "exit" to leave.`;
+const IMPORT = '>>> import * as asyncio from "@x/asyncio"';
 
 /** Words that leave, as an input of their own. */
 const EXITS = /^\s*(?:exit|quit)\s*(?:\(\s*\))?\s*;?\s*$/;
@@ -51,6 +51,14 @@ function settled(task: Task<Outcome>): Promise<Outcome> {
   });
 }
 
+/** What is shown of an input that is wrong. */
+function syntaxError(problem: string): string {
+  const hint = problem.startsWith("Cannot use import statement")
+    ? ': use await import("…")'
+    : "";
+  return `SyntaxError: ${problem}${hint}`;
+}
+
 /** Whether Ctrl-C broke a loop that never awaits. */
 function isBroken(error: unknown): boolean {
   const { code } = (error ?? {}) as { code?: unknown };
@@ -59,7 +67,7 @@ function isBroken(error: unknown): boolean {
 
 /** Whether a line of a stack is of what runs the inputs. */
 function isOurs(line: string): boolean {
-  // What is typed has no file on Deno.
+  // What is typed has no file on Deno and Node.
   if (/<anonymous>:\d+:\d+\)?$/.test(line)) return false;
   return isHiddenFrame(line) ||
     /^\s+at .*\((?:<anonymous>|native|unknown)\)$/.test(line);
@@ -129,7 +137,7 @@ class Session {
       case "incomplete":
         return null;
       case "wrong":
-        return Promise.resolve(text(`SyntaxError: ${compiled.problem}`));
+        return Promise.resolve(text(syntaxError(compiled.problem)));
       case "ready":
         return this.ended = this.#run(compiled.script);
     }
@@ -193,10 +201,7 @@ class Session {
       return `Uncaught ${stack === "" ? String(shown) : stack}`;
     }
     // Found when the script was compiled.
-    const hint = shown.message.startsWith("Cannot use import statement")
-      ? ': use await import("…")'
-      : "";
-    return `SyntaxError: ${shown.message}${hint}`;
+    return syntaxError(shown.message);
   }
 
   async #evaluate(script: string): Promise<Outcome> {
@@ -254,7 +259,7 @@ export async function runRepl(): Promise<number> {
     value: asyncio,
   });
   // deno-lint-ignore no-console
-  console.log(BANNER);
+  console.log([BANNER, evaluator.note, IMPORT].filter(Boolean).join("\n"));
   const session = new Session(loop, evaluator);
   const running = keepRunning(loop, session);
   const stop = session.terminal.closed.then(() => session.ended);

@@ -32,7 +32,11 @@ const ENV = Object.fromEntries(
 export function spawned(
   project: string,
   [program, ...args]: readonly string[],
-  options: { timeout?: number; killSignal?: NodeJS.Signals } = {},
+  options: {
+    timeout?: number;
+    killSignal?: NodeJS.Signals;
+    input?: string;
+  } = {},
 ): SpawnSyncReturns<string> {
   return spawnSync(program!, args, {
     cwd: project,

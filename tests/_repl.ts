@@ -3,11 +3,10 @@
 import { assertEquals } from "@std/assert";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
-import { type Runtime, runtime, type TestOptions } from "./_harness.ts";
+import { runtime, type TestOptions } from "./_harness.ts";
+import { on } from "./_repl_inputs.ts";
 import { noTerminal, TestTerminal } from "./_terminal.ts";
 
-/** Where there is a REPL. */
-export const on: Runtime[] = ["deno", "bun"];
 /** How its tests run. */
 export const options: TestOptions = { on, skip: noTerminal, timeout: 30_000 };
 
@@ -15,6 +14,8 @@ export const options: TestOptions = { on, skip: noTerminal, timeout: 30_000 };
 export const CTRL_C = "\x03";
 /** Ctrl-D. */
 export const CTRL_D = "\x04";
+/** The key that ends even what hears no Ctrl-C. */
+export const CTRL_BACKSLASH = "\x1c";
 /** The key of the arrow up. */
 export const UP = "\x1b[A";
 /** The tabulator. */

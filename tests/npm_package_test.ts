@@ -1,11 +1,11 @@
 /** The npm package: packed, installed into an empty project, and used there. */
 
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertMatch } from "@std/assert";
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
 import { describe, it } from "./_harness.ts";
-import { hasNpm, ran, withProject } from "./_packages.ts";
+import { hasNpm, ran, spawned, withProject } from "./_packages.ts";
 
 const PROGRAM = `
 import {
@@ -47,6 +47,11 @@ console.log(await run(() => {
 
 const WORK = "export const twice = (n) => 2 * n;\n";
 
+/** What the package's command has to say to some lines of standard input. */
+const DIALOGUE = `const two = await asyncio.sleep(0, 2)
+two + (await import("./work.mjs")).twice(20)
+`;
+
 describe("the npm package", () => {
   it("works in an empty project that has installed its tarball", {
     on: ["node"],
@@ -83,5 +88,13 @@ describe("the npm package", () => {
         ran(project, execPath, "program.mjs"),
         "hello\necho\nchild0\n42\n",
       );
+
+      const command = join(project, "node_modules/.bin/asyncio");
+      assertMatch(ran(project, command, "--help"), /^usage: /);
+      const { status, stdout } = spawned(project, [command], {
+        input: DIALOGUE,
+      });
+      assertEquals(status, 0);
+      assertMatch(stdout, />>> 42\n/);
     }));
 });

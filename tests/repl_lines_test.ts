@@ -14,11 +14,11 @@ import { join } from "node:path";
 import process from "node:process";
 import { describe, it } from "./_harness.ts";
 import {
+  CTRL_BACKSLASH,
   CTRL_C,
   CTRL_D,
   dialogue,
   LINE,
-  on,
   open,
   options,
   pause,
@@ -26,6 +26,7 @@ import {
   UP,
   withRepl,
 } from "./_repl.ts";
+import { NUMBER, on, takesTypes } from "./_repl_inputs.ts";
 
 describe("the REPL's lines", () => {
   it(
@@ -112,12 +113,36 @@ describe("the REPL's dot commands", () => {
     withRepl(async (repl) => {
       repl.type(".editor\r");
       await repl.see("Ctrl+D");
-      for (const keys of ["const u: number = 4\r", "u * 2\r", CTRL_D]) {
+      for (const keys of [`const u${NUMBER} = 4\r`, "u * 2\r", CTRL_D]) {
         await pause(100);
         repl.type(keys);
       }
       assertMatch(await repl.prompt(), /\n8$/);
       assertMatch(await repl.ask(".help"), /\.editor/);
+    }),
+  );
+});
+
+describe("the REPL on Node", () => {
+  it(
+    "says where it takes no types",
+    { ...options, on: ["node"], skip: options.skip || takesTypes },
+    withRepl((repl) => {
+      assertMatch(repl.text, /\nInputs are JavaScript: [^\n]*\n>>> import/);
+      return Promise.resolve();
+    }),
+  );
+
+  it(
+    "ends a loop that cannot be broken at Ctrl-\\",
+    { ...options, on: ["node"] },
+    withRepl(async (repl) => {
+      repl.type("await asyncio.sleep(0.2); for (;;);\r");
+      await pause(700);
+      repl.type(CTRL_C);
+      await pause(300);
+      repl.type(CTRL_BACKSLASH);
+      assertEquals(await repl.end, { code: 131, isRestored: true });
     }),
   );
 });
@@ -143,8 +168,8 @@ describe("the REPL without a terminal", () => {
   }, () => {
     const [program, ...args] = LINE;
     const { status, stdout } = spawnSync(program!, args, {
-      input: "const x: number = 4\nawait asyncio.sleep(0.05, x + 1)\n" +
-        "function f() {\nreturn x\n}\nf() * 10\n",
+      input: `const x${NUMBER} = 4\nawait asyncio.sleep(0.05, x + 1)\n` +
+        "function f() {\nreturn x\n}\nf() * 10",
       env: { ...process.env, NO_COLOR: "1" },
       encoding: "utf8",
       timeout: 15_000,

@@ -1,21 +1,12 @@
 // deno-lint-ignore-file no-console
 /** The parts of the REPL without a terminal: completion, and what runs the inputs. */
 
-import {
-  assert,
-  assertEquals,
-  assertInstanceOf,
-  assertMatch,
-  assertRejects,
-  assertThrows,
-} from "@std/assert";
+import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { type Evaluator, makeEvaluator } from "../_platform/evaluator.ts";
 import { complete } from "../_repl/completion.ts";
 import { main } from "../main.ts";
-import { NotImplementedError } from "../mod.ts";
-import { describe, it, type Runtime } from "./_harness.ts";
-
-const on: Runtime[] = ["deno", "bun"];
+import { describe, it } from "./_harness.ts";
+import { NUMBER, on, takesEnums } from "./_repl_inputs.ts";
 
 /** What inputs have declared, as a table. */
 const declared = (values: Record<string, unknown>) => ({
@@ -102,9 +93,12 @@ describe("the evaluator of the REPL", () => {
       const value = (code: string) => valueOf(evaluator, code);
       assertEquals(await value("1 + 1"), 2);
       assertEquals(await value("let evaluated = 5"), undefined);
-      assertEquals(await value("const more: number = 2; evaluated * more"), 10);
       assertEquals(
-        await value("function twiceOf(n: number) { return 2 * n }"),
+        await value(`const more${NUMBER} = 2; evaluated * more`),
+        10,
+      );
+      assertEquals(
+        await value(`function twiceOf(n${NUMBER}) { return 2 * n }`),
         undefined,
       );
       assertEquals(
@@ -116,8 +110,6 @@ describe("the evaluator of the REPL", () => {
         undefined,
       );
       assertEquals(await value("firstOf + secondOf"), 3);
-      assertEquals(await value("enum Hue { Red, Green = 7 }"), undefined);
-      assertEquals(await value("Hue.Green"), 7);
       assertEquals(
         await value('(await import("node:path")).posix.join("a", "b")'),
         "a/b",
@@ -125,7 +117,45 @@ describe("the evaluator of the REPL", () => {
       const names = await evaluator.declared();
       const known = (name: string) =>
         names.includes(name) || name in globalThis;
-      assert(known("evaluated") && known("Hue"));
+      assert(known("evaluated") && known("twiceOf"));
+    }),
+  );
+
+  it(
+    "makes enums of inputs",
+    { on, skip: !takesEnums },
+    withEvaluator(async (evaluator) => {
+      const value = (code: string) => valueOf(evaluator, code);
+      assertEquals(await value("enum Hue { Red, Green = 7 }"), undefined);
+      assertEquals(await value("Hue.Green"), 7);
+      assertEquals(
+        (await evaluator.declared()).includes("Hue") || "Hue" in globalThis,
+        true,
+      );
+    }),
+  );
+
+  it(
+    "imports wherever an input does, and takes nothing else for it",
+    { on },
+    withEvaluator(async (evaluator) => {
+      for (
+        const [code, result] of [
+          ["typeof (await import('node:path')).join", "function"],
+          ["typeof (await import // path\n  ('node:path')).join", "function"],
+          ["`${typeof (await import('node:path')).join}`", "function"],
+          ["(async () => (await import('node:path')).sep)()", "/"],
+          [
+            "'import(1)' + `import(2)` + /import(3)/.source",
+            "import(1)import(2)import(3)",
+          ],
+          ["({ import(x) { return x } }).import(4) // import(5)", 4],
+          ["new (class { import(x) { return x } })().import(6)", 6],
+          ["const importedFrom = { $import: (x) => x }", undefined],
+          ["importedFrom.$import(7) /* import(8) */", 7],
+          ["await import('node:nothing').catch(() => 'none')", "none"],
+        ] as const
+      ) assertEquals(await valueOf(evaluator, code), result, code);
     }),
   );
 
@@ -133,9 +163,19 @@ describe("the evaluator of the REPL", () => {
     "says of an input whether more would help, or what is wrong with it",
     { on },
     withEvaluator(async (evaluator) => {
-      for (const code of ["f(", "`a", "if (true) {", "/* a", "[1,"]) {
-        assertEquals(evaluator.compile(code).kind, "incomplete", code);
-      }
+      for (
+        const code of [
+          "f(",
+          "`a",
+          "if (true) {",
+          "/* a",
+          "[1,",
+          "`${a",
+          "f(1 /* a",
+          "x = {\n a: [",
+          "class A {\n b() {\n",
+        ]
+      ) assertEquals(evaluator.compile(code).kind, "incomplete", code);
       for (const code of ["1 +* 2", "let let = 1", ")", "'a"]) {
         const compiled = evaluator.compile(code);
         assertEquals(compiled.kind, "wrong", code);
@@ -159,14 +199,6 @@ describe("the evaluator of the REPL", () => {
       assertMatch(`${late}`, /late/);
       assertEquals(await valueOf(evaluator, "'still' + ' here'"), "still here");
     }),
-  );
-
-  it(
-    "is not there on Node, which takes no TypeScript",
-    { on: ["node"] },
-    () => {
-      assertInstanceOf(assertThrows(makeEvaluator), NotImplementedError);
-    },
   );
 });
 
