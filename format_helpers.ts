@@ -39,23 +39,31 @@ function toPath(file: string): string {
   }
 }
 
-// In a bundle for an edge runtime there may be none.
-const SELF = toPath(import.meta.url ?? "");
+let home: string | null | undefined;
+
 /**
  * Where this library lies: its own frames are of no use to anyone else. Null where
  * it was bundled into one file with the program, whose frames would be taken for
  * its own.
  */
-const HOME = /[\\/]format_helpers\.[jt]s$/.test(SELF)
-  ? SELF.slice(0, -"format_helpers.ts".length).replaceAll("\\", "/")
-  : null;
+function homeFolder(): string | null {
+  if (home === undefined) {
+    // In a bundle for an edge runtime there may be none.
+    const self = toPath(import.meta.url ?? "");
+    home = /[\\/]format_helpers\.[jt]s$/.test(self)
+      ? self.slice(0, -"format_helpers.ts".length).replaceAll("\\", "/")
+      : null;
+  }
+  return home;
+}
 
 /** The library is its modules, and folders of their parts that start with `_`. */
 function isOwn({ file }: StackFrame): boolean {
-  if (HOME === null) return false;
+  const folder = homeFolder();
+  if (folder === null) return false;
   const path = file.replaceAll("\\", "/");
-  return path.startsWith(HOME) &&
-    /^(_[^/]+\/)?[^/]+$/.test(path.slice(HOME.length));
+  return path.startsWith(folder) &&
+    /^(_[^/]+\/)?[^/]+$/.test(path.slice(folder.length));
 }
 
 /** Frames of the runtime itself, which no reader can do anything about. */

@@ -29,7 +29,7 @@ import { Coroutine } from "./coroutines.ts";
 import { type Callback, Handle } from "./events.ts";
 import type { Future } from "./futures.ts";
 import type { BaseProtocol } from "./protocols.ts";
-import { type SSLContext, SSLProtocol } from "./sslproto.ts";
+import type { SSLContext } from "./sslproto.ts";
 import type { DatagramTransport, ExtraInfo, Transport } from "./transports.ts";
 
 /** A loop with sockets. */
@@ -67,6 +67,7 @@ export class BaseSelectorEventLoop extends BaseEventLoop {
     waiter: Future<void> | null = null,
     options: SslTransportOptions = {},
   ): Transport {
+    const { SSLProtocol } = partsHere();
     const ssl = new SSLProtocol(
       this,
       protocol,

@@ -25,6 +25,7 @@ export {
   sockSendTo,
 } from "./sock_calls.ts";
 export { sockSendFile } from "./sock_send_file.ts";
+export { SSLProtocol } from "../sslproto.ts";
 export { _SelectorSocketTransport } from "./socket_transport.ts";
 export { createUnixConnection, createUnixServer } from "./unix_sockets.ts";
 export { startTls } from "./upgrading.ts";

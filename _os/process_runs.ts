@@ -208,13 +208,12 @@ function endingFor(error: unknown): Ending | undefined {
     : { notice: `${code}\n`, code: 1 };
 }
 
-/** This module as it stands in stacks, a URL or a path on Bun, and the runner. */
-const HERE = import.meta.url.replace(/^file:\/\//, "");
-const RUNNER = HERE.replace(/_os\/process_runs(?=\.[jt]s$)/, "runners");
-
 /** The lines of a stack but for those of runs, without the head. */
 function framesOf(error: Error): string {
+  // This module as it stands in stacks, a URL or a path on Bun, and the runner.
+  const here = import.meta.url.replace(/^file:\/\//, "");
+  const runner = here.replace(/_os\/process_runs(?=\.[jt]s$)/, "runners");
   return (error.stack ?? "").split("\n").filter((line) =>
-    /^\s+at /.test(line) && !line.includes(HERE) && !line.includes(RUNNER)
+    /^\s+at /.test(line) && !line.includes(here) && !line.includes(runner)
   ).map((line) => `${line}\n`).join("");
 }

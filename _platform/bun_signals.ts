@@ -1,7 +1,7 @@
 /** Signals on Bun. */
 
 import { type CompiledGuard, installGuard, isCompiled } from "./bun_guard.ts";
-import { host } from "./host.ts";
+import { held, host } from "./host.ts";
 import {
   endBy,
   isHandled,
@@ -25,7 +25,8 @@ import {
 } from "./signals.ts";
 
 // Taken once: fake timers that a test installs later must not reach in here.
-const { setTimeout, clearTimeout } = globalThis;
+const setTimeout = held("setTimeout");
+const clearTimeout = held("clearTimeout");
 
 interface Ffi {
   dlopen(
@@ -83,7 +84,7 @@ class BunInterrupts implements InterruptWatch {
   readonly #library: SignalLibrary | undefined;
   #oneShot: OneShotAction | undefined;
   #guard: CompiledGuard | null = null;
-  #timer: ReturnType<typeof setTimeout> | undefined;
+  #timer: ReturnType<typeof globalThis.setTimeout> | undefined;
 
   constructor(handler: () => void, library: SignalLibrary | undefined) {
     this.#filter = new PressFilter(handler, isWrapped);
@@ -95,7 +96,7 @@ class BunInterrupts implements InterruptWatch {
     if (this.#guard !== null) return;
     this.#oneShot = OneShotAction.of(library);
     this.#oneShot?.arm();
-    this.#timer = setTimeout(() => this.#relieve(), RELIEF_DELAY_MS);
+    this.#timer = setTimeout()(() => this.#relieve(), RELIEF_DELAY_MS);
   }
 
   readonly #press = () => {
@@ -112,7 +113,7 @@ class BunInterrupts implements InterruptWatch {
   }
 
   dispose(): void {
-    clearTimeout(this.#timer);
+    clearTimeout()(this.#timer);
     this.#filter.dispose();
     this.#oneShot?.release();
     this.#oneShot = undefined;

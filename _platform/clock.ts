@@ -1,18 +1,17 @@
 /** The clock capability over timers that every runtime has. */
 
-import type { Clock } from "./types.ts";
 import { host } from "./host.ts";
-
-// Taken once: a test that installs fake timers later must not stop the loop.
-const { setTimeout, clearTimeout, setInterval, clearInterval, performance } =
-  globalThis;
-const setImmediate = host.setImmediate;
+import type { Clock } from "./types.ts";
 
 /** The longest delay that setTimeout takes; more fires at once everywhere. */
-const MAX_DELAY_MS = 0x7fffffff;
+export const MAX_DELAY_MS = 0x7fffffff;
 
 /** Clock over performance.now, setTimeout and setImmediate. */
 export function hostClock(resolution: number): Clock {
+  // Taken once: a test that installs fake timers later must not stop the loop.
+  const { setTimeout, clearTimeout, setInterval, clearInterval, performance } =
+    globalThis;
+  const { setImmediate } = host;
   return {
     resolution,
     now: () => performance.now() / 1000,

@@ -1,5 +1,6 @@
 /** Signals on Deno. */
 
+import { ownTimers } from "./deno_clock.ts";
 import { GuardWorker } from "./deno_guard.ts";
 import { builtin, host } from "./host.ts";
 import { signalNumbers } from "./signal_numbers.ts";
@@ -18,9 +19,7 @@ import {
   signalExitCode,
   type Signals,
 } from "./signals.ts";
-
-// Taken once: fake timers that a test installs later must not reach in here.
-const { setTimeout, clearTimeout } = globalThis;
+import type { HostTimer } from "./types.ts";
 
 /** The part of Deno that this file uses. */
 interface DenoSignalHost {
@@ -150,7 +149,7 @@ class DenoInterrupts implements InterruptWatch {
   readonly #library: SignalLibrary | undefined;
   #oneShot: OneShotAction | undefined;
   #guard: GuardWorker | undefined;
-  #timer: ReturnType<typeof setTimeout> | undefined;
+  #timer: HostTimer = null;
   #listening = false;
   #disposed = false;
 
@@ -185,7 +184,7 @@ class DenoInterrupts implements InterruptWatch {
   }
 
   #startLater(ms: number): void {
-    this.#timer = setTimeout(() => this.#start(), ms);
+    this.#timer = ownTimers().start(() => this.#start(), ms);
   }
 
   #start(): void {
@@ -195,7 +194,7 @@ class DenoInterrupts implements InterruptWatch {
         // lost when it stops listening.
         ready: () => {
           if (this.#listening && !this.#disposed) {
-            this.#timer = setTimeout(() => this.#handOver(), 0);
+            this.#timer = ownTimers().start(() => this.#handOver(), 0);
           }
         },
         press: this.#press,
@@ -217,7 +216,7 @@ class DenoInterrupts implements InterruptWatch {
 
   dispose(): void {
     this.#disposed = true;
-    clearTimeout(this.#timer);
+    if (this.#timer !== null) ownTimers().stop(this.#timer);
     this.#filter.dispose();
     this.#oneShot?.release();
     this.#oneShot = undefined;

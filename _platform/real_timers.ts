@@ -1,6 +1,7 @@
 /** How many timers the runtime has pending: what a virtual test should not have. */
 
 import { builtin, host } from "./host.ts";
+import { platform } from "./mod.ts";
 
 /** `process` of Node and Deno, as far as it tells of timers. */
 interface Resources {
@@ -70,4 +71,18 @@ let counter: (() => number) | null | undefined;
 export function countTimers(): number | null {
   if (counter === undefined) counter = ofNode() ?? ofBun();
   return counter === null ? null : counter();
+}
+
+let counted: boolean | undefined;
+
+/** Whether the timers of the platform's clock are among those that are counted. */
+export function countsClock(): boolean {
+  if (counted === undefined) {
+    const { clock } = platform;
+    const before = countTimers() ?? 0;
+    const sample = clock.startTimer(FAR / 1000, () => {});
+    counted = (countTimers() ?? 0) > before;
+    clock.clearTimer(sample);
+  }
+  return counted;
 }

@@ -1,9 +1,12 @@
 /** The signals capability, and what the adapters share to provide it. */
 
+import { held } from "./host.ts";
 import type { SignalNumbers } from "./signal_numbers.ts";
 
 // Taken once: fake timers that a test installs later must not reach in here.
-const { setTimeout, clearTimeout, performance } = globalThis;
+const { performance } = globalThis;
+const setTimeout = held("setTimeout");
+const clearTimeout = held("clearTimeout");
 
 /** How the program ends because of an error that nothing caught. */
 export interface Ending {
@@ -67,7 +70,7 @@ const GRACE_MS = 250;
  */
 export class PressFilter {
   #last = -Infinity;
-  #late: ReturnType<typeof setTimeout> | undefined;
+  #late: ReturnType<typeof globalThis.setTimeout> | undefined;
   readonly #handler: () => void;
   readonly #wrapped: () => boolean;
 
@@ -83,7 +86,7 @@ export class PressFilter {
     this.#last = now;
     if (gap >= TWIN_MS) this.#handler();
     else if (this.#late === undefined && !this.#wrapped()) {
-      this.#late = setTimeout(() => {
+      this.#late = setTimeout()(() => {
         this.#late = undefined;
         this.#handler();
       }, GRACE_MS);
@@ -92,7 +95,8 @@ export class PressFilter {
 
   /** Forgets a signal that is still waiting. */
   dispose(): void {
-    clearTimeout(this.#late);
+    if (this.#late === undefined) return;
+    clearTimeout()(this.#late);
     this.#late = undefined;
   }
 }

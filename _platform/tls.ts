@@ -7,7 +7,7 @@
 import { OSError } from "../_kernel/os_errors.ts";
 import { SSLError } from "../_tls/errors.ts";
 import { plain } from "./buffers.ts";
-import { builtin, host } from "./host.ts";
+import { builtin, held, host } from "./host.ts";
 import { hostnameError, tlsError, verifyError } from "./tls_errors.ts";
 import type {
   Tls,
@@ -20,7 +20,7 @@ import type {
 } from "./tls_types.ts";
 
 // Taken once: fake timers that a test installs later must not reach in here.
-const setImmediate = host.setImmediate!;
+const setImmediate = held("setImmediate");
 
 type Done = (error?: Error | null) => void;
 
@@ -210,7 +210,8 @@ class NodeEngine implements TlsEngine {
     if (this.#early !== null) this.#early.push(data);
     else if (this.#isSlow && !this.#secure) {
       this.#early = [data];
-      setImmediate(() => setImmediate(() => this.#release()));
+      const soon = setImmediate();
+      soon(() => soon(() => this.#release()));
     } else if (!this.#dead) this.#carrier.push(data);
   }
 

@@ -21,9 +21,10 @@ import {
 } from "../_platform/context.ts";
 import { denoHop, findContextOps, rawStore } from "../_platform/deno.ts";
 import { hostClock } from "../_platform/clock.ts";
+import { denoClock, denoTimers } from "../_platform/deno_clock.ts";
 import { fakePlatform } from "../_platform/fake.ts";
 import { platform } from "../_platform/mod.ts";
-import type { ContextStore, Platform } from "../_platform/types.ts";
+import type { Clock, ContextStore, Platform } from "../_platform/types.ts";
 
 const hooks = { AsyncLocalStorage };
 const deno = (globalThis as { Deno?: unknown }).Deno;
@@ -86,59 +87,87 @@ describe("the platform", () => {
   });
 });
 
-describe("the clock", () => {
-  const { clock } = platform;
+const clocks: Record<string, Clock> = { "the platform's": platform.clock };
+if (runtime === "deno") {
+  const { core } = (deno as Record<symbol, { core: object }>)[
+    (deno as { internal: symbol }).internal
+  ]!;
+  const internal = Symbol();
+  const without = {
+    ...deno as object,
+    internal,
+    [internal]: { core: { ...core, createTimer: undefined } },
+  };
+  clocks["Deno's core"] = denoClock(denoTimers(deno));
+  clocks["Deno's public timers"] = denoClock(denoTimers(without));
+}
 
-  it("counts seconds and never runs backwards", async () => {
-    const times = Array.from({ length: 1000 }, () => clock.now());
-    assert(times.every((t, i) => i === 0 || t >= times[i - 1]!));
-    const before = clock.now();
-    await new Promise((done) => setTimeout(done, 20));
-    const passed = clock.now() - before;
-    assert(passed > 0.015 && passed < 2, `${passed} s`);
-    assert(clock.resolution > 0 && clock.resolution < 0.01);
-  });
-
-  it("immediate() is a macrotask after all microtasks", async () => {
-    const seen: string[] = [];
-    await new Promise<void>((done) => {
-      clock.immediate(() => {
-        seen.push("immediate");
-        done();
-      });
-      void (async () => {
-        for (let i = 0; i < 50; i++) await Promise.resolve();
-        seen.push("microtasks");
-      })();
-    });
-    assertEquals(seen, ["microtasks", "immediate"]);
-  });
-
-  it("a timer of more than 2^31 ms does not fire at once", async () => {
-    let fired = 0;
-    const timers = [2 ** 31 / 1000, 1e12, Infinity].map((delay) =>
-      clock.startTimer(delay, () => fired++)
-    );
-    await new Promise((done) => setTimeout(done, 30));
-    for (const timer of timers) clock.clearTimer(timer);
-    assertEquals(fired, 0);
-  });
-
-  it("a timer of a negative or fractional delay fires, not before it is due", async () => {
-    for (const delay of [-5, 0, 0.0015]) {
+for (const [name, clock] of Object.entries(clocks)) {
+  describe(`the clock: ${name}`, () => {
+    it("counts seconds and never runs backwards", async () => {
+      const times = Array.from({ length: 1000 }, () => clock.now());
+      assert(times.every((t, i) => i === 0 || t >= times[i - 1]!));
       const before = clock.now();
-      await new Promise<void>((done) => void clock.startTimer(delay, done));
-      assert(clock.now() - before >= Math.max(0, delay) - 1e-6);
-    }
-  });
+      await new Promise((done) => setTimeout(done, 20));
+      const passed = clock.now() - before;
+      assert(passed > 0.015 && passed < 2, `${passed} s`);
+      assert(clock.resolution > 0 && clock.resolution < 0.01);
+    });
 
-  it("a cleared timer does not fire", async () => {
-    let fired = false;
-    clock.clearTimer(clock.startTimer(0.001, () => fired = true));
-    await new Promise((done) => setTimeout(done, 10));
-    assert(!fired);
-  });
+    it("immediate() is a macrotask after all microtasks", async () => {
+      const seen: string[] = [];
+      await new Promise<void>((done) => {
+        clock.immediate(() => {
+          seen.push("immediate");
+          done();
+        });
+        void (async () => {
+          for (let i = 0; i < 50; i++) await Promise.resolve();
+          seen.push("microtasks");
+        })();
+      });
+      assertEquals(seen, ["microtasks", "immediate"]);
+    });
 
+    it("a timer of more than 2^31 ms does not fire at once", async () => {
+      let fired = 0;
+      const timers = [2 ** 31 / 1000, 1e12, Infinity].map((delay) =>
+        clock.startTimer(delay, () => fired++)
+      );
+      await new Promise((done) => setTimeout(done, 30));
+      for (const timer of timers) clock.clearTimer(timer);
+      assertEquals(fired, 0);
+    });
+
+    it("a timer of a negative or fractional delay fires, not before it is due", async () => {
+      for (const delay of [-5, 0, 0.0015]) {
+        const before = clock.now();
+        await new Promise<void>((done) => void clock.startTimer(delay, done));
+        assert(clock.now() - before >= Math.max(0, delay) - 1e-6);
+      }
+    });
+
+    it("a cleared timer does not fire", async () => {
+      let fired = false;
+      clock.clearTimer(clock.startTimer(0.001, () => fired = true));
+      await new Promise((done) => setTimeout(done, 10));
+      assert(!fired);
+    });
+
+    it("calls macrotasks in the order in which they were asked for", async () => {
+      for (let round = 0; round < 3; round++) {
+        const seen: number[] = [];
+        await new Promise<void>((done) => {
+          for (let i = 0; i < 5; i++) clock.immediate(() => seen.push(i));
+          clock.immediate(done);
+        });
+        assertEquals(seen, [0, 1, 2, 3, 4]);
+      }
+    });
+  });
+}
+
+describe("the clock", () => {
   it("is not stopped by fake timers that are installed later", async () => {
     const own = hostClock(1e-6);
     const { setTimeout: real } = globalThis;
@@ -152,6 +181,46 @@ describe("the clock", () => {
       }
     });
     await turn;
+  });
+
+  it("is not stopped by fakes of timers that were never looked at", {
+    timeout: 10_000,
+  }, async () => {
+    const { stdout, stderr } = await Child.start("early_fakes.ts", [], {
+      allowAll: true,
+    }).end;
+    assertEquals({ stdout, stderr }, { stdout: "slept\n", stderr: "" });
+  });
+
+  it("of Deno is its core's only where that has the timers it is known for", async () => {
+    if (runtime !== "deno") return;
+    const broken: readonly object[] = [
+      {},
+      { createTimer: () => undefined },
+      { createTimer: () => 7 },
+      {
+        createTimer() {
+          throw new Error("gone");
+        },
+      },
+      { createTimer: () => ({ _onTimeout: () => {}, _destroyed: false }) },
+      {
+        createTimer: (fn: unknown, ms: unknown) => ({
+          _onTimeout: fn,
+          _idleTimeout: ms,
+          _destroyed: false,
+        }),
+        cancelTimer() {},
+      },
+    ];
+    for (const core of broken) {
+      const internal = Symbol();
+      const timers = denoTimers({ internal, [internal]: { core } });
+      await new Promise<void>((done) => void timers.start(done, 1));
+      timers.stop(timers.start(() => assert(false), 1));
+      await new Promise<void>((done) => timers.soon(done, true));
+    }
+    for (const odd of [undefined, {}, { internal: Symbol() }]) denoTimers(odd);
   });
 });
 

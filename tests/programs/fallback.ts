@@ -10,7 +10,9 @@ if (deno !== undefined && process.argv[2] === "public") {
   const { internal } = deno as unknown as { internal: symbol };
   const core = (deno[internal] as { core: object }).core;
   Object.defineProperty(deno, internal, {
-    value: { core: { ...core, getAsyncContext: undefined } },
+    value: {
+      core: { ...core, getAsyncContext: undefined, createTimer: undefined },
+    },
   });
 }
 const { ORDER, trace } = await import("../_order.ts");
