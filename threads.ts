@@ -51,6 +51,8 @@ export {
 } from "./_workers/error_unpack.ts";
 export {
   type CallSources,
+  moduleFunction,
+  moduleFunctions,
   ThreadPoolExecutor,
   type ThreadPoolExecutorOptions,
   type ThreadPoolStatistics,
@@ -68,9 +70,7 @@ export {
   type CallResult,
   type MarkedArguments,
   ModuleFunction,
-  moduleFunction,
   type ModuleFunctions,
-  moduleFunctions,
   Transfer,
   transfer,
 } from "./_workers/module_function.ts";
@@ -88,13 +88,14 @@ export { checkCancelled, workerName } from "./_workers/worker_state.ts";
  *
  * @param func The function, named by {@linkcode moduleFunction} or
  * {@linkcode moduleFunctions}.
- * @param args What it is called with, as structured clones; each may be marked by
- * {@linkcode transfer}.
+ * @param args What it is called with, as structured clones, made when a worker takes
+ * the call: leave them alone until then. Each may be marked by {@linkcode transfer}.
  * @returns What the function returns, in the end: its promise is awaited over there.
  * @throws What the function throws, as its class; TypeError where the arguments or
  * the result cannot be cloned; FileNotFoundError where there is no such module;
  * ReferenceError where it has no such export; PermissionError where Deno may not read
- * the code; WorkerDiedError if the worker ends meanwhile.
+ * the code; WorkerDiedError if the worker ends meanwhile; NotImplementedError where
+ * the runtime has no workers.
  *
  * @example An end after a second, even of a loop that spins
  * ```ts

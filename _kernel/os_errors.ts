@@ -56,7 +56,8 @@ export class OSError extends Error {
    */
   constructor(message?: string, options?: OSErrorOptions) {
     super(message, options);
-    this.code = options?.code ?? defaultCode(new.target);
+    // Not new.target: terser, when it inlines the call, loses it.
+    this.code = options?.code ?? defaultCode(this.constructor);
     if (options === undefined) return;
     const { errno, syscall, address, filename } = options;
     if (errno !== undefined) this.errno = errno;

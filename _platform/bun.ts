@@ -4,9 +4,7 @@ import { hostClock } from "./clock.ts";
 import { asyncHooksContext, enteringHop } from "./context.ts";
 import { type AsyncHooksModule, builtin, host } from "./host.ts";
 import { bunSignals } from "./bun_signals.ts";
-import { bunWorkers } from "./bun_workers.ts";
 import { lateIo } from "./late_io.ts";
-import { once } from "./once.ts";
 import { nodeTls } from "./tls.ts";
 import type { Platform } from "./types.ts";
 
@@ -16,7 +14,6 @@ export function bunPlatform(): Platform {
   const hooks = builtin<AsyncHooksModule>("node:async_hooks")!;
   const { AsyncLocalStorage } = hooks;
   const io = lateIo(async () => (await import("./bun_io.ts")).bunIo());
-  const workers = once(bunWorkers);
   return {
     runtime: "bun",
     clock: hostClock(1e-6),
@@ -33,8 +30,5 @@ export function bunPlatform(): Platform {
     signals: bunSignals(process.platform),
     ...io,
     tls: nodeTls(),
-    get workers() {
-      return workers();
-    },
   };
 }

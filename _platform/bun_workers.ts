@@ -1,13 +1,11 @@
 /** Workers on Bun. */
 
-import { builtin, host } from "./host.ts";
+import { host } from "./host.ts";
 import {
-  commonWorkers,
   type HostWorker,
   type HostWorkerEvents,
   loadUnlessWaiting,
   type Workers,
-  type WorkerThreadsModule,
 } from "./workers.ts";
 
 /** What Bun's workers have besides. */
@@ -60,13 +58,9 @@ class BunWorker implements HostWorker {
 
 /** Workers of this Bun process. */
 export function bunWorkers(): Workers {
-  const threads = builtin<WorkerThreadsModule>("node:worker_threads")!;
-  const common = commonWorkers(threads);
   const { main } = host.Bun as unknown as { readonly main: string };
   return {
-    ...common,
-    load: (url) => loadUnlessWaiting(url, main, common.load),
-    stopsRunningCode: true,
+    load: (url) => loadUnlessWaiting(url, main),
     refusal: () => null,
     start: (url, name, events) => new BunWorker(url, name, events),
   };

@@ -5,13 +5,11 @@
  * time shows that this works. Elsewhere the public API serves.
  */
 
-import { hostClock } from "./clock.ts";
 import { asyncHooksContext, enteringHop, promiseHop } from "./context.ts";
 import { type AsyncHooksModule, builtin, host } from "./host.ts";
+import { denoClock, ownTimers } from "./deno_clock.ts";
 import { denoSignals } from "./deno_signals.ts";
-import { denoWorkers } from "./deno_workers.ts";
 import { lateIo } from "./late_io.ts";
-import { once } from "./once.ts";
 import { nodeTls } from "./tls.ts";
 import type { ContextStore, Platform } from "./types.ts";
 
@@ -129,13 +127,12 @@ export function rawStore<T extends object>(ops: ContextOps): ContextStore<T> {
 export function denoPlatform(): Platform {
   const deno = host.Deno!;
   const io = lateIo(async () => (await import("./deno_io.ts")).denoIo());
-  const workers = once(denoWorkers);
   const ops = findContextOps(deno);
   const hop = denoHop(ops);
   const os = deno.build.os === "windows" ? "win32" : deno.build.os;
   return {
     runtime: "deno",
-    clock: hostClock(1e-6),
+    clock: denoClock(ownTimers()),
     context: ops === undefined
       ? asyncHooksContext(builtin<AsyncHooksModule>("node:async_hooks")!, hop)
       : { createStore: () => rawStore(ops), hop },
@@ -155,8 +152,5 @@ export function denoPlatform(): Platform {
     signals: denoSignals(os),
     ...io,
     tls: nodeTls(),
-    get workers() {
-      return workers();
-    },
   };
 }

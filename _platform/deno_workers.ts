@@ -4,13 +4,12 @@
  * that spins, nor survives one that runs out of memory.
  */
 
-import { builtin, host } from "./host.ts";
+import { host } from "./host.ts";
 import {
-  commonWorkers,
   type HostWorker,
   type HostWorkerEvents,
+  loadPlainly,
   type Workers,
-  type WorkerThreadsModule,
 } from "./workers.ts";
 
 /** A question about reading a file. */
@@ -94,11 +93,8 @@ class DenoWorker implements HostWorker {
 
 /** Workers of this Deno process. */
 export function denoWorkers(): Workers {
-  const threads = builtin<WorkerThreadsModule>("node:worker_threads")!;
   const holdKey = findHold();
   return {
-    ...commonWorkers(threads),
-    stopsRunningCode: false,
     refusal(url) {
       if (url.protocol !== "file:") return null;
       const { permissions } = host.Deno as unknown as PermissionHost;
@@ -113,5 +109,6 @@ export function denoWorkers(): Workers {
         "workers call";
     },
     start: (url, name, events) => new DenoWorker(url, name, events, holdKey),
+    load: loadPlainly,
   };
 }

@@ -86,8 +86,5 @@ export function fakePlatform(options: FakeOptions = {}): FakePlatform {
     tls: real.tls,
     pipes: real.pipes,
     processes: real.processes,
-    get workers() {
-      return real.workers;
-    },
   };
 }

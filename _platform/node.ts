@@ -5,9 +5,7 @@ import { hostClock } from "./clock.ts";
 import { asyncHooksContext, promiseHop } from "./context.ts";
 import { type AsyncHooksModule, builtin, host } from "./host.ts";
 import { nodeSignals } from "./node_signals.ts";
-import { nodeWorkers } from "./node_workers.ts";
 import { lateIo } from "./late_io.ts";
-import { once } from "./once.ts";
 import { nodeTls } from "./tls.ts";
 import type { Platform } from "./types.ts";
 
@@ -28,7 +26,6 @@ export function nodePlatform(): Platform {
     "node:worker_threads",
   )!;
   const io = lateIo(async () => (await import("./node_io.ts")).nodeIo());
-  const workers = once(nodeWorkers);
   return {
     runtime: "node",
     clock: hostClock(1e-6),
@@ -42,8 +39,5 @@ export function nodePlatform(): Platform {
     signals: nodeSignals(process.platform),
     ...io,
     tls: nodeTls(),
-    get workers() {
-      return workers();
-    },
   };
 }

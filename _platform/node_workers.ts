@@ -2,12 +2,11 @@
 
 import { builtin, host } from "./host.ts";
 import {
-  commonWorkers,
   type HostWorker,
   type HostWorkerEvents,
+  loadPlainly,
   loadUnlessWaiting,
   type Workers,
-  type WorkerThreadsModule,
 } from "./workers.ts";
 
 interface NodeThread {
@@ -18,7 +17,7 @@ interface NodeThread {
   unref(): void;
 }
 
-interface NodeThreads extends WorkerThreadsModule {
+interface NodeThreads {
   readonly isMainThread: boolean;
   readonly Worker: new (url: URL, options: { name: string }) => NodeThread;
 }
@@ -76,14 +75,11 @@ function mainPath(): string {
 /** Workers of this Node process. */
 export function nodeWorkers(): Workers {
   const threads = builtin<NodeThreads>("node:worker_threads")!;
-  const common = commonWorkers(threads);
   return {
-    ...common,
     load: (url) =>
       threads.isMainThread
-        ? loadUnlessWaiting(url, mainPath(), common.load)
-        : common.load(url),
-    stopsRunningCode: true,
+        ? loadUnlessWaiting(url, mainPath())
+        : loadPlainly(url),
     refusal: () => null,
     start: (url, name, events) =>
       new NodeWorker(new threads.Worker(url, { name }), events),

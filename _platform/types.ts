@@ -10,7 +10,6 @@ import type { Processes } from "./processes.ts";
 import type { Signals } from "./signals.ts";
 import type { StreamSockets } from "./sockets.ts";
 import type { Tls } from "./tls_types.ts";
-import type { Workers } from "./workers.ts";
 
 /** The names of the runtimes that have an adapter. */
 export type RuntimeName = "deno" | "bun" | "node" | "web" | "fake";
@@ -96,5 +95,4 @@ export interface Platform {
   readonly tls: Tls;
   readonly pipes: Pipes;
   readonly processes: Processes;
-  readonly workers: Workers;
 }

@@ -10,9 +10,6 @@ import { SignalNumbers } from "./signal_numbers.ts";
 import type { Clock, Platform } from "./types.ts";
 import { webContext } from "./web_context.ts";
 
-// Taken once: fake timers that a test installs later must not reach in here.
-const { setTimeout } = globalThis;
-
 /** How fine the clock is: coarser where pages of others might be timed by it. */
 const FINE = 5e-6;
 const COARSE = 1e-4;
@@ -45,6 +42,8 @@ const SERVER = "do it on Deno, Bun or Node";
 /** Macrotasks of their own. Timers are not: browsers delay nested ones by 4 ms. */
 function macrotasks(): Clock["immediate"] {
   const { scheduler, MessageChannel } = web;
+  // Taken once: fake timers that a test installs later must not reach in here.
+  const { setTimeout } = globalThis;
   const { setImmediate } = host;
   // What is made for browsers may run elsewhere, where a port holds the process up.
   if (setImmediate !== undefined) return (fn) => void setImmediate(fn);
@@ -84,10 +83,6 @@ export function webPlatform(): Platform {
   const cannot = (action: string, remedy: string) => (): never => {
     throw lacking(action, remedy);
   };
-  const thread = cannot(
-    "run functions in threads",
-    "start a Worker of your own and wait for its messages",
-  );
   return {
     runtime: "web",
     clock: {
@@ -140,18 +135,6 @@ export function webPlatform(): Platform {
       spawn: cannot("start a program", SERVER),
       signalNumber: () => undefined,
       accountId: cannot("look up an account", SERVER),
-    },
-    workers: {
-      // More than one there may be, but none that the library can use.
-      get parallelism(): number {
-        return thread();
-      },
-      stopsRunningCode: true,
-      refusal: thread,
-      start: thread,
-      receive: thread,
-      release() {},
-      load: refuses("load a module for another thread", "import it"),
     },
   };
 }

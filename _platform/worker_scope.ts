@@ -10,6 +10,8 @@ interface Scope {
   close?: () => void;
   addEventListener(type: string, listener: (event: Event) => void): void;
   readonly process?: WorkerProcess;
+  readonly document?: unknown;
+  readonly Bun?: { readonly isMainThread: boolean };
 }
 
 /** `process` of a worker. */
@@ -39,13 +41,19 @@ function parentPort(): ParentPort | null {
   return threads?.parentPort ?? null;
 }
 
+/** Whether another thread has started this one. */
+const isWorker = parent !== null ||
+  typeof scope.postMessage === "function" && scope.document === undefined &&
+    scope.Bun?.isMainThread !== true;
+
 /** Sends something to the thread that started this one. */
 export function post(message: unknown, transfer: Transferable[] = []): void {
   (parent ?? scope).postMessage(message, transfer);
 }
 
 /**
- * Listens to the thread that started this one, and for the end of this one.
+ * Listens to the thread that started this one, and for the end of this one; does
+ * nothing in a thread that was not started by another.
  *
  * @param message Called with what was sent.
  * @param died Called before the worker ends by an error that nothing caught, or,
@@ -59,6 +67,7 @@ export function listen(
     listenOnNode(parent, message, died);
     return;
   }
+  if (!isWorker) return;
   const { close, process } = scope;
   scope.onmessage = ({ data }) => message(data);
   let dying = false;

@@ -1,10 +1,9 @@
 /** Executors: pools of workers. */
 
-import { platform } from "../_platform/mod.ts";
-import { registerDefaultExecutor } from "../base_events.ts";
+import { parallelism } from "../_platform/thread_facts.ts";
+import { registerDefaultExecutor } from "../_kernel/executors.ts";
 import type { Executor } from "../events.ts";
-import type { ExecutorFuture } from "./executor_future.ts";
-import { CallResults } from "./executor_results.ts";
+import { CallResults, type ExecutorFuture } from "./executor_future.ts";
 import {
   type AnyFunction,
   type CallArguments,
@@ -12,6 +11,10 @@ import {
   ModuleFunction,
 } from "./module_function.ts";
 import { WorkerPool } from "./pool.ts";
+
+// By way of here: who names functions for threads wants the default executor, which a
+// bundler leaves out unless something of this module is used.
+export { moduleFunction, moduleFunctions } from "./module_function.ts";
 
 /** Options of a {@linkcode ThreadPoolExecutor}. */
 export interface ThreadPoolExecutorOptions {
@@ -21,6 +24,12 @@ export interface ThreadPoolExecutorOptions {
   initializer?: ModuleFunction | null | undefined;
   /** What that is called with, a copy for each worker. */
   initargs?: readonly unknown[] | undefined;
+  /**
+   * What starts a worker in browsers, for bundles: a function that makes one of a
+   * module which imports `@x/asyncio/worker` and what is to be called. Elsewhere it is
+   * not asked, since the workers find their code by themselves.
+   */
+  worker?: (() => Worker) | null | undefined;
 }
 
 /** What a {@linkcode ThreadPoolExecutor} is doing. */
@@ -91,13 +100,14 @@ export class ThreadPoolExecutor implements Executor {
    * machine runs threads at once, and at most 32.
    * @param options See {@linkcode ThreadPoolExecutorOptions}.
    * @throws RangeError If it is to have no workers.
+   * @throws TypeError If an option is not what it should be.
    */
   constructor(
     maxWorkers?: number | null,
     options: ThreadPoolExecutorOptions = {},
   ) {
     const max = maxWorkers ??
-      Math.min(MOST_WORKERS, platform.workers.parallelism + 4);
+      Math.min(MOST_WORKERS, parallelism() + 4);
     if (typeof max !== "number" || !Number.isInteger(max)) {
       throw new TypeError(
         "Cannot make an executor: maxWorkers must be an integer, got " +
@@ -107,16 +117,28 @@ export class ThreadPoolExecutor implements Executor {
     if (max <= 0) throw new RangeError("maxWorkers must be greater than 0");
     const initializer = options.initializer ?? null;
     if (initializer !== null) checkFunction(initializer, "the initializer");
+    const worker = options.worker ?? null;
+    if (worker !== null && typeof worker !== "function") {
+      throw new TypeError(
+        "Cannot make an executor: worker must be a function that makes one, got " +
+          typeof worker,
+      );
+    }
     this.#pool = new WorkerPool(
       max,
       options.threadNamePrefix || `ThreadPoolExecutor-${executors++}`,
       initializer,
       options.initargs ?? [],
+      worker,
     );
   }
 
   /**
    * Starts a call in a worker, or queues it.
+   *
+   * The arguments are copied or moved when a worker takes the call, not before: what
+   * the caller changes while it waits for its turn arrives changed, as in a thread of
+   * Python. The first call of a program waits, too, until the code of threads is there.
    *
    * The context variables of the caller do not travel, as in Python; `toThread` has
    * those that were made cloneable travel.

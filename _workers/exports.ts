@@ -8,8 +8,26 @@ export type LoadedModule = Readonly<Record<string, unknown>>;
 /** A function that was looked up. */
 export type Found = (...args: unknown[]) => unknown;
 
+/** What browsers say, whatever keeps a module from being fetched. */
+const NOT_FETCHED = /dynamically imported module|Importing a module script/i;
+
+async function isMissing(url: string): Promise<boolean> {
+  try {
+    return (await fetch(url, { method: "HEAD" })).status === 404;
+  } catch {
+    return false;
+  }
+}
+
+function noModule(error: unknown, url: string, path: string): Error {
+  return new FileNotFoundError(
+    `Cannot load ${url} in another thread: there is no such module`,
+    { cause: error, filename: path },
+  );
+}
+
 /** The error to raise where a module cannot be loaded; its own errors stay. */
-export function loadError(error: unknown, url: string): unknown {
+export async function loadError(error: unknown, url: string): Promise<unknown> {
   if (!(error instanceof Object)) return error;
   const { message } = error as { message?: unknown };
   const text = String(message);
@@ -27,12 +45,10 @@ export function loadError(error: unknown, url: string): unknown {
       .test(text);
   const first = text.split(/\n|\s(?:imported )?from\s/, 1)[0]!;
   if (missing && (first.includes(url) || first.includes(path))) {
-    return new FileNotFoundError(
-      `Cannot load ${url} in another thread: there is no such module`,
-      { cause: error, filename: path },
-    );
+    return noModule(error, url, path);
   }
-  return error;
+  const fetched = /^https?:/.test(url) && NOT_FETCHED.test(text);
+  return fetched && await isMissing(url) ? noModule(error, url, url) : error;
 }
 
 /**

@@ -1,104 +1,20 @@
 /** Calls into a loop from another thread. */
 
-import { platform } from "../_platform/mod.ts";
-import { BaseEventLoop } from "../base_events.ts";
-import type { AnyCoroutine, Coro } from "../coroutines.ts";
+import { LoopServices } from "../_kernel/loop_services.ts";
 import { type AbstractEventLoop, getRunningLoop } from "../events.ts";
-import {
-  findExport,
-  type Found,
-  type LoadedModule,
-  loadError,
-} from "./exports.ts";
-import { inline } from "../_tasks/inline.ts";
+import type { Named } from "./loop_service.ts";
 import {
   type AnyFunction,
   type CallArguments,
   type CallResult,
-  functionHere,
   ModuleFunction,
   unwrapAll,
 } from "./module_function.ts";
 import { PortClient, type RemoteCall } from "./port_client.ts";
-import { PortServer, type Service } from "./port_server.ts";
-import type { Request } from "./port_words.ts";
-import { isGenerator } from "../_kernel/step.ts";
-
-/** A function and its arguments. */
-type Named = readonly [
-  module: string,
-  name: string,
-  args: readonly unknown[],
-];
+import { PortServer } from "./port_server.ts";
 
 const SOON = "soon";
 const RUN = "run";
-
-/** The modules that were asked for, as this thread has them. */
-const loaded = new Map<string, LoadedModule>();
-
-async function load(url: string): Promise<void> {
-  try {
-    loaded.set(url, await platform.workers.load(url));
-  } catch (error) {
-    throw loadError(error, url);
-  }
-}
-
-/**
- * Finds a function. The main program may have one that it cannot be asked for yet,
- * while it awaits at its top level, but has named.
- */
-function lookUp([module, name]: Named): Found {
-  const found = loaded.get(module);
-  return found === undefined
-    ? functionHere(module, name)!
-    : findExport(found, module, name);
-}
-
-/** Runs what is called as a coroutine; anything else is refused, as CPython does. */
-function* runNamed(named: Named): Coro<unknown> {
-  const fn = lookUp(named);
-  return yield* inline((...args: unknown[]) => {
-    const made = fn(...args);
-    const awaitable = isGenerator(made) ||
-      typeof (made as PromiseLike<unknown> | null)?.then === "function";
-    if (!awaitable) throw new TypeError("A coroutine object is required");
-    return made;
-  }, [...named[2]]);
-}
-
-class LoopService implements Service {
-  readonly #loop: AbstractEventLoop;
-
-  constructor(loop: AbstractEventLoop) {
-    this.#loop = loop;
-  }
-
-  prepare([, , payload]: Request): PromiseLike<unknown> | null {
-    const [module, name] = payload as Named;
-    return loaded.has(module) || functionHere(module, name) !== undefined
-      ? null
-      : load(module);
-  }
-
-  begin([, , payload]: Request): AnyCoroutine<unknown> {
-    return runNamed(payload as Named);
-  }
-
-  tell([, , payload]: Request): void {
-    const named = payload as Named;
-    this.#loop.callSoonThreadsafe(lookUp(named), ...named[2]);
-  }
-
-  failed([, , payload]: Request, error: unknown): void {
-    const [, name] = payload as Named;
-    this.#loop.callExceptionHandler({
-      message: `Exception in callback ${name}(), called from another thread`,
-      exception: error,
-    });
-  }
-}
 
 /**
  * Makes a port through which another thread can call into a loop. Send it there, and
@@ -149,12 +65,13 @@ class LoopService implements Service {
  */
 export function loopPort(loop?: AbstractEventLoop): MessagePort {
   const served = loop ?? getRunningLoop();
-  if (!(served instanceof BaseEventLoop)) {
+  if (!(served instanceof LoopServices)) {
     throw new TypeError(
       "Cannot make a port: a loop that extends BaseEventLoop is needed",
     );
   }
-  return new PortServer(served, new LoopService(served)).remote;
+  return new PortServer(served, (parts) => new parts.LoopService(served))
+    .remote;
 }
 
 /** What a coroutine function returns in the end, in either spelling. */

@@ -205,7 +205,8 @@ function absolute(url: string | URL, what: string): string {
  *
  * The other thread loads the module for itself: what the module does when loaded is
  * done there, too, and its variables are other variables. So a module that is also
- * the main program should start that under `if (import.meta.main)`.
+ * the main program should start that under `if (import.meta.main)`. In an application
+ * that a bundler makes for browsers see `@x/asyncio/worker`.
  *
  * @param module The URL of the module; `import.meta.url` for this one.
  * @param fn The function, exported under its own name; or the name of the export, and

@@ -5,11 +5,15 @@ import { CancelledError, RuntimeError } from "../exceptions.ts";
 import { type CallOwner, ExecutorFuture } from "./executor_future.ts";
 import { logger } from "../log.ts";
 import type { ModuleFunction } from "./module_function.ts";
-import { type Pool, PoolWorker } from "./pool_worker.ts";
+import { loadPoolParts, type PoolParts } from "./late.ts";
+import type { Pool, PoolWorker } from "./pool_worker.ts";
 import { Ring } from "../_sync/stores.ts";
 import { abortMessage } from "../_tasks/task.ts";
 import { withResolvers } from "../_platform/promises.ts";
 import { workerState } from "./worker_state.ts";
+
+/** What starts workers, once a call has needed it. */
+let parts: PoolParts | null = null;
 
 /** What a ThreadPoolExecutor consists of. */
 export class WorkerPool implements Pool, CallOwner {
@@ -17,6 +21,7 @@ export class WorkerPool implements Pool, CallOwner {
   readonly prefix: string;
   readonly initializer: ModuleFunction | null;
   readonly initargs: readonly unknown[];
+  readonly worker: (() => Worker) | null;
   /** How many calls wait for a worker. */
   queued = 0;
   isShutdown = false;
@@ -26,17 +31,20 @@ export class WorkerPool implements Pool, CallOwner {
   #started = 0;
   #broken: { readonly by: unknown } | null = null;
   #ended: PromiseWithResolvers<void> | null = null;
+  #loading = false;
 
   constructor(
     maxWorkers: number,
     prefix: string,
     initializer: ModuleFunction | null,
     initargs: readonly unknown[],
+    worker: (() => Worker) | null,
   ) {
     this.maxWorkers = maxWorkers;
     this.prefix = prefix;
     this.initializer = initializer;
     this.initargs = initargs;
+    this.worker = worker;
   }
 
   /** How many workers it has. */
@@ -101,6 +109,11 @@ export class WorkerPool implements Pool, CallOwner {
   /** Starts a worker for the first call that waits, if there may be one more. */
   #grow(): void {
     if (this.#workers.size >= this.maxWorkers) return;
+    // While a worker loads a module the call is refused, and at once.
+    if (parts === null && workerState.loading === 0) {
+      if (!this.#loading) void this.#load();
+      return;
+    }
     let worker: PoolWorker | null = null;
     let call: ExecutorFuture<unknown> | null;
     do {
@@ -110,6 +123,24 @@ export class WorkerPool implements Pool, CallOwner {
       // Where there is no worker at all, nobody else would tell the next one.
     } while (worker === null && this.#workers.size === 0);
     if (worker !== null && !worker.run(call)) this.freed(worker);
+  }
+
+  /** Loads what starts workers, then starts those that calls wait for by now. */
+  async #load(): Promise<void> {
+    this.#loading = true;
+    try {
+      parts ??= await loadPoolParts();
+    } catch (error) {
+      this.#failAll(error);
+    }
+    this.#loading = false;
+    for (let n = this.queued; n > 0; n--) this.#grow();
+    this.#checkEnded();
+  }
+
+  /** No call that waits will ever be run; those that callbacks submit are others. */
+  #failAll(error: unknown): void {
+    for (let n = this.queued; n > 0; n--) this.#take()?._reject(error);
   }
 
   /** Starts a worker for a call, which fails if that is not possible. */
@@ -122,7 +153,11 @@ export class WorkerPool implements Pool, CallOwner {
             "main program does belongs under if (import.meta.main)",
         );
       }
-      worker = new PoolWorker(this, `${this.prefix}_${this.#started}`);
+      worker = new parts!.PoolWorker(
+        this,
+        `${this.prefix}_${this.#started}`,
+        parts!.workers,
+      );
     } catch (error) {
       call._reject(error);
       return null;
@@ -168,11 +203,7 @@ export class WorkerPool implements Pool, CallOwner {
     const { call } = worker;
     worker.call = null;
     call?._reject(this.#brokenError());
-    for (;;) {
-      const next = this.#take();
-      if (next === null) break;
-      next._reject(this.#brokenError());
-    }
+    this.#failAll(this.#brokenError());
     this.lost(worker);
   }
 
@@ -218,7 +249,9 @@ export class WorkerPool implements Pool, CallOwner {
   }
 
   #checkEnded(): void {
-    if (this.isShutdown && this.#workers.size === 0) this.#ended?.resolve();
+    if (this.isShutdown && this.#workers.size === 0 && !this.#loading) {
+      this.#ended?.resolve();
+    }
   }
 
   shutdown(wait: boolean, cancelFutures: boolean): Promise<void> {

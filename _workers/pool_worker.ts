@@ -1,14 +1,13 @@
 /** One worker of a pool, as the pool sees it: idle, or at a call. */
 
-import { platform } from "../_platform/mod.ts";
-import type { HostWorker } from "../_platform/workers.ts";
+import type { HostWorker, Workers } from "../_platform/workers.ts";
 import type { Packed } from "./error_pack.ts";
 import { unpackError, WorkerDiedError } from "./error_unpack.ts";
 import { CancelledError, PermissionError } from "../exceptions.ts";
 import type { ExecutorFuture } from "./executor_future.ts";
 import { logger } from "../log.ts";
 import { type ModuleFunction, unwrapAll } from "./module_function.ts";
-import { disconnectPort } from "./port_peers.ts";
+import { disconnectPort } from "./port_server.ts";
 import {
   type AnswerMessage,
   ASKED,
@@ -19,6 +18,7 @@ import {
   ENDED,
   FAILED,
   RETURNED,
+  sharedCells,
   UNFIT,
 } from "./worker_state.ts";
 
@@ -33,6 +33,8 @@ function entry(): URL {
 export interface Pool {
   readonly initializer: ModuleFunction | null;
   readonly initargs: readonly unknown[];
+  /** What starts a worker in a bundle for browsers, if the program says so. */
+  readonly worker: (() => Worker) | null;
   /** The worker has ended a call, and can have the next. */
   freed(worker: PoolWorker): void;
   /** The worker is gone. */
@@ -67,7 +69,7 @@ export class PoolWorker {
   /** What it runs. */
   call: ExecutorFuture<unknown> | null = null;
   readonly #pool: Pool;
-  readonly #cells: Int32Array<SharedArrayBuffer>;
+  readonly #cells: Int32Array<SharedArrayBuffer> | null;
   readonly #worker: HostWorker;
   /** The ports that it was sent. */
   #ports: MessagePort[] | null = null;
@@ -75,17 +77,14 @@ export class PoolWorker {
   #gone = false;
 
   /** Starts the worker; throws PermissionError where that is not allowed. */
-  constructor(pool: Pool, name: string) {
-    const { workers } = platform;
+  constructor(pool: Pool, name: string, workers: Workers) {
     const refusal = workers.refusal(entry());
     if (refusal !== null) {
       throw new PermissionError(`Cannot start a worker: ${refusal}`);
     }
     this.#pool = pool;
     this.name = name;
-    this.#cells = new Int32Array(
-      new SharedArrayBuffer(CELLS * Int32Array.BYTES_PER_ELEMENT),
-    );
+    this.#cells = sharedCells(CELLS);
     // Before the worker: what cannot be cloned must leave none behind.
     const list: Transferable[] = [];
     const begin: BeginMessage = {
@@ -98,7 +97,7 @@ export class PoolWorker {
     this.#worker = workers.start(entry(), name, {
       message: (data) => this.#heard(data as AnswerMessage),
       died: (reason) => this.#died(reason, undefined),
-    });
+    }, pool.worker);
     try {
       this.#send(begin, list);
     } catch (error) {
@@ -148,7 +147,8 @@ export class PoolWorker {
 
   /** Tells the call that it is not wanted, if it cares to ask. */
   ask(): void {
-    Atomics.store(this.#cells, ASKED, this.#id);
+    if (this.#cells === null) this.#worker.post(this.#id, []);
+    else Atomics.store(this.#cells, ASKED, this.#id);
   }
 
   /** Ends the worker, whatever it does; its call is left to the caller. */
@@ -156,7 +156,7 @@ export class PoolWorker {
     if (this.#gone) return;
     this.#gone = true;
     // What blocks in it, or asks, gives up: Deno ends a worker only between turns.
-    Atomics.store(this.#cells, ENDED, 1);
+    if (this.#cells !== null) Atomics.store(this.#cells, ENDED, 1);
     this.#worker.terminate();
     this.#leavePorts();
   }

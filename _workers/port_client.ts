@@ -1,25 +1,25 @@
 /** The other thread's end of a loop's port: asks, and waits in either way. */
 
 import { platform } from "../_platform/mod.ts";
+import { stopsRunningCode } from "../_platform/thread_facts.ts";
 import type { Coro } from "../coroutines.ts";
 import type { Packed } from "./error_pack.ts";
 import { unpackError } from "./error_unpack.ts";
 import {
   CancelledError,
   InvalidStateError,
+  NotImplementedError,
   RuntimeError,
   TimeoutError,
 } from "../exceptions.ts";
 import { wrapFuture } from "../futures.ts";
-import { servedHere } from "./port_peers.ts";
+import { type Inbox, openInbox } from "./port_inbox.ts";
+import { servedHere } from "./port_server.ts";
 import {
-  type Answer,
+  APART,
   CANCEL,
   CLOSE,
-  CLOSED,
-  COUNT,
   HELLO,
-  PORT_CELLS,
   type Request,
   VALUE,
 } from "./port_words.ts";
@@ -45,6 +45,12 @@ export class RemoteCall<T> implements PromiseLike<T> {
   #value: unknown = undefined;
   #failed = false;
   #promise: PromiseWithResolvers<unknown> | null = null;
+  /**
+   * Whether its answer comes only to code that does not block.
+   *
+   * @internal
+   */
+  _apart = false;
 
   /** @internal */
   constructor(client: PortClient, id: number) {
@@ -75,13 +81,14 @@ export class RemoteCall<T> implements PromiseLike<T> {
   }
 
   /**
-   * Blocks this thread until it has ended.
+   * Blocks this thread until it has ended. In browsers only workers can block, of pages
+   * that are cross-origin isolated, and not for ports, streams and the like.
    *
    * @param timeout Seconds to wait at most; null for no limit. With 0 it only looks.
    * @returns The result.
    * @throws What was thrown over there; CancelledError if it was cancelled;
    * TimeoutError if the time is over, which leaves the call alone; RuntimeError if
-   * the loop was closed.
+   * the loop was closed; NotImplementedError where a browser does not let it block.
    */
   result(timeout: number | null = null): T {
     if (
@@ -171,7 +178,7 @@ export class RemoteCall<T> implements PromiseLike<T> {
 /** Asks the loop at the other end of a port. */
 export class PortClient {
   readonly #port: MessagePort;
-  readonly #cells: Int32Array<SharedArrayBuffer>;
+  readonly #inbox: Inbox;
   readonly #calls = new Map<number, RemoteCall<unknown>>();
   #lastId = 0;
   /** How many calls somebody awaits. */
@@ -194,10 +201,8 @@ export class PortClient {
       );
     }
     this.#port = port;
-    this.#cells = new Int32Array(
-      new SharedArrayBuffer(PORT_CELLS * Int32Array.BYTES_PER_ELEMENT),
-    );
-    this.#send([0, HELLO, this.#cells], []);
+    this.#inbox = openInbox(port);
+    this.#send([0, HELLO, this.#inbox.hello], []);
   }
 
   #send(request: Request, list: Transferable[]): void {
@@ -207,11 +212,7 @@ export class PortClient {
   /** Refuses where the other end is gone; errors there could tell nobody. */
   #checkOpen(): void {
     if (this.#closed) throw new RuntimeError("the port is closed");
-    if (this.#isOver()) throw new RuntimeError("Event loop is closed");
-  }
-
-  #isOver(): boolean {
-    return Atomics.load(this.#cells, CLOSED) !== 0;
+    if (this.#inbox.isOver()) throw new RuntimeError("Event loop is closed");
   }
 
   /** Asks for something and wants no answer. */
@@ -260,16 +261,25 @@ export class PortClient {
   #drain(): void {
     if (this.#closed) return;
     for (;;) {
-      const got = platform.workers.receive(this.#port);
-      if (got === undefined) break;
-      const [id, kind, value] = got.message as Answer;
+      // Asked first: the last answer may come in between, and then the end.
+      const over = this.#inbox.isOver();
+      const answer = this.#inbox.take();
+      if (answer === undefined) {
+        if (over) this.#failAll("Event loop is closed");
+        if (over === this.#inbox.isOver()) return;
+        continue;
+      }
+      const [id, kind, value] = answer;
       const call = this.#calls.get(id);
       if (call === undefined) continue;
+      if (kind === APART) {
+        call._apart = true;
+        continue;
+      }
       this.#calls.delete(id);
       if (kind === VALUE) call._succeed(value);
       else call._fail(unpackError(value as Packed, "the thread of the loop"));
     }
-    if (this.#isOver()) this.#failAll("Event loop is closed");
   }
 
   #failAll(text: string): void {
@@ -278,22 +288,36 @@ export class PortClient {
     for (const call of calls) call._fail(new RuntimeError(text));
   }
 
+  /** Refuses where this thread cannot block. */
+  checkBlocks(): void {
+    if (this.#inbox.block !== null) return;
+    throw new NotImplementedError(
+      "Cannot block for another thread: browsers allow it only in workers, and " +
+        "only of pages that are cross-origin isolated; await the call",
+    );
+  }
+
   /** Blocks until a call has ended; returns false if the time is over before. */
   block(call: RemoteCall<unknown>, timeout: number | null): boolean {
-    const { clock, workers } = platform;
+    const { clock } = platform;
     const end = timeout === null ? Infinity : clock.now() + timeout;
-    const nap = workers.stopsRunningCode || workerState.cells === null
-      ? Infinity
-      : NAP;
+    const nap = stopsRunningCode || workerState.cells === null ? Infinity : NAP;
     for (;;) {
       // Read before looking: an answer that comes in between changes it.
-      const seen = Atomics.load(this.#cells, COUNT);
+      const seen = this.#inbox.count();
       if (!call.done()) this.#drain();
       if (call.done()) return true;
       checkEnded();
       const left = end - clock.now();
       if (left <= 0) return false;
-      Atomics.wait(this.#cells, COUNT, seen, Math.min(left, nap) * 1000);
+      this.checkBlocks();
+      if (call._apart) {
+        throw new NotImplementedError(
+          "Cannot block for this result: it has something, such as a port or a " +
+            "stream, that a browser gives only to code that does not; await it",
+        );
+      }
+      this.#inbox.block!(seen, Math.min(left, nap) * 1000);
     }
   }
 
@@ -305,18 +329,12 @@ export class PortClient {
     if (!this.#watching) void this.#watch();
   }
 
-  /**
-   * Not by listening: what the host has taken from the port but not yet handed over
-   * would be missed by whoever blocks meanwhile.
-   */
   async #watch(): Promise<void> {
     this.#watching = true;
     while (this.#awaited > 0) {
-      const seen = Atomics.load(this.#cells, COUNT);
+      const seen = this.#inbox.count();
       this.#drain();
-      const { async, value } = Atomics.waitAsync(this.#cells, COUNT, seen);
-      if (async) await value;
-      else await null;
+      await this.#inbox.change(seen);
     }
     this.#watching = false;
   }
@@ -329,7 +347,7 @@ export class PortClient {
     this.#failAll("the port is closed");
     this.#port.close();
     // Whoever watches looks once more.
-    Atomics.notify(this.#cells, COUNT);
+    this.#inbox.wake();
   }
 }
 

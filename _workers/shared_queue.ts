@@ -1,12 +1,14 @@
 /** A queue between a loop and workers. */
 
-import { BaseEventLoop } from "../base_events.ts";
+import { LoopServices } from "../_kernel/loop_services.ts";
 import type { AnyCoroutine } from "../coroutines.ts";
 import { getRunningLoop } from "../events.ts";
 import { TimeoutError } from "../exceptions.ts";
+import { Get } from "../_sync/queue_calls.ts";
 import { type Transfer, unwrap } from "./module_function.ts";
 import { PortClient, type RemoteCall } from "./port_client.ts";
-import { PortServer, type Service } from "./port_server.ts";
+import type { PortCalls, Service } from "./port_calls.ts";
+import { PortServer } from "./port_server.ts";
 import type { Request } from "./port_words.ts";
 import { Queue, QueueShutDown } from "../queues.ts";
 
@@ -16,12 +18,36 @@ const SIZE = "size";
 const JOIN = "join";
 const DONE = "done";
 const SHUTDOWN = "shutdown";
+/** Said by who blocks for an item. */
+const BLOCKS = "blocks";
+
+/** `queue.get()` for another thread, to which the item is sent as it is taken. */
+class RemoteGet<T> extends Get<T> {
+  readonly #shared: SharedQueue<T>;
+  readonly #send: (item: T) => void;
+
+  constructor(queue: SharedQueue<T>, send: (item: T) => void) {
+    super(queue);
+    this.#shared = queue;
+    this.#send = send;
+  }
+
+  override _complete(): T {
+    try {
+      return this.#shared._hand(this.#send);
+    } catch (error) {
+      // The item stays, for the next who waits.
+      this._passOn();
+      throw error;
+    }
+  }
+}
 
 class QueueService implements Service {
-  readonly #loop: BaseEventLoop;
-  readonly #queue: Queue<unknown>;
+  readonly #loop: LoopServices;
+  readonly #queue: SharedQueue<unknown>;
 
-  constructor(loop: BaseEventLoop, queue: Queue<unknown>) {
+  constructor(loop: LoopServices, queue: SharedQueue<unknown>) {
     this.#loop = loop;
     this.#queue = queue;
   }
@@ -30,10 +56,13 @@ class QueueService implements Service {
     return null;
   }
 
-  begin([, what, payload]: Request): AnyCoroutine<unknown> {
+  begin([id, what, payload]: Request, calls: PortCalls): AnyCoroutine<unknown> {
     const queue = this.#queue;
     if (what === PUT) return queue.put(payload);
-    if (what === GET) return queue.get();
+    if (what === GET) {
+      const apart = payload !== BLOCKS;
+      return new RemoteGet(queue, (item) => calls.give(id, item, apart));
+    }
     if (what === JOIN) return queue.join();
     // deno-lint-ignore require-yield
     return (function* () {
@@ -64,7 +93,8 @@ class QueueService implements Service {
  *
  * It stays in the loop's thread, so who waits is served first come first served,
  * wherever they wait, and a maximum size holds for all. A worker that ends while it
- * waits takes no item.
+ * waits takes no item. One that cannot be sent stays first on the queue: the call that
+ * would have got it fails, and in the loop's thread it can be taken.
  *
  * @typeParam T The type of its items.
  *
@@ -115,15 +145,29 @@ export class SharedQueue<T> extends Queue<T> {
    */
   port(): MessagePort {
     const loop = getRunningLoop();
-    if (!(loop instanceof BaseEventLoop)) {
+    if (!(loop instanceof LoopServices)) {
       throw new TypeError(
         "Cannot make a port: a loop that extends BaseEventLoop is needed",
       );
     }
-    return new PortServer(
-      loop,
-      new QueueService(loop, this),
-    ).remote;
+    return new PortServer(loop, () => new QueueService(loop, this)).remote;
+  }
+
+  /**
+   * Takes an item and hands it on. What is not taken by whom it is handed to stays.
+   *
+   * @internal
+   */
+  _hand(to: (item: T) => void): T {
+    // Which item a subclass takes that has an order of its own, only taking tells.
+    if (this.empty() || this._get !== SharedQueue.prototype._get) {
+      const item = this.getNowait();
+      to(item);
+      return item;
+    }
+    const [first] = this._store;
+    to(first as T);
+    return this.getNowait();
   }
 }
 
@@ -173,8 +217,11 @@ export class RemoteQueue<T> implements Disposable {
    * @param timeout Seconds to wait at most; null for no limit.
    * @throws TimeoutError If there was no room in time; the item was not put.
    * @throws QueueShutDown If the queue was shut down.
+   * @throws NotImplementedError Where a browser does not let it block; see
+   * {@linkcode RemoteCall.result}.
    */
   putBlocking(item: T | Transfer<T>, timeout: number | null = null): void {
+    this.#client.checkBlocks();
     this.#block(this.put(item), timeout);
   }
 
@@ -185,9 +232,12 @@ export class RemoteQueue<T> implements Disposable {
    * @returns The item.
    * @throws TimeoutError If there was none in time.
    * @throws QueueShutDown If the queue was shut down.
+   * @throws NotImplementedError Where a browser does not let it block, or not for
+   * this item, which stays on the queue; see {@linkcode RemoteCall.result}.
    */
   getBlocking(timeout: number | null = null): T {
-    return this.#block(this.get(), timeout);
+    this.#client.checkBlocks();
+    return this.#block(this.#client.call<T>(GET, BLOCKS, []), timeout);
   }
 
   #block<R>(call: RemoteCall<R>, timeout: number | null): R {

@@ -6,6 +6,8 @@
  */
 
 import { listen, post } from "../_platform/worker_scope.ts";
+import { withResolvers } from "../_platform/promises.ts";
+import { type Invoke, within } from "./context_values.ts";
 import { packError } from "./error_pack.ts";
 import { findExport, type LoadedModule, loadError } from "./exports.ts";
 import { unwrap } from "./module_function.ts";
@@ -22,15 +24,36 @@ import {
 const loaded = new Map<string, LoadedModule>();
 /** What must end before the first call, or null once it has. */
 let beginning: Promise<void> | null = null;
+/** What must be there before anything is called, in an application's own worker. */
+let provided: Promise<void> | null = null;
+
+/**
+ * Has calls wait.
+ *
+ * @returns Ends that.
+ */
+export function holdCalls(): () => void {
+  const { promise, resolve } = withResolvers<void>();
+  provided = promise;
+  promise.then(() => provided = null);
+  return resolve;
+}
+
+/** Brings a module, so that it need not be loaded. */
+export function provideModule(url: string, module: object): void {
+  loaded.set(url, module as LoadedModule);
+}
 
 async function load(url: string): Promise<LoadedModule> {
   workerState.loading++;
   try {
-    const module: LoadedModule = await import(url);
+    const module: LoadedModule = await import(
+      /* @vite-ignore */ /* webpackIgnore: true */ url
+    );
     loaded.set(url, module);
     return module;
   } catch (error) {
-    throw loadError(error, url);
+    throw await loadError(error, url);
   } finally {
     workerState.loading--;
   }
@@ -65,14 +88,7 @@ function isThenable(value: unknown): value is PromiseLike<unknown> {
     typeof (value as { then?: unknown }).then === "function";
 }
 
-type Invoke = (fn: () => unknown) => unknown;
 const plainly: Invoke = (fn) => fn();
-
-/** Where a call's context variables travelled, what sets them around it. */
-async function within(context: Record<string, unknown>): Promise<Invoke> {
-  const { _runWithValues } = await import("../contextvars.ts");
-  return (fn) => _runWithValues(context, fn);
-}
 
 function invoke(
   call: CallMessage,
@@ -139,11 +155,17 @@ function begin({ cells, name, initializer }: BeginMessage): void {
   );
 }
 
+function take(data: unknown): void {
+  if (typeof data === "number") workerState.asked = data;
+  else if (!Array.isArray(data)) begin(data as BeginMessage);
+  else if (beginning === null) answer(data as unknown as CallMessage);
+  else beginning.then(() => answer(data as unknown as CallMessage));
+}
+
 listen(
   (data) => {
-    if (!Array.isArray(data)) begin(data as BeginMessage);
-    else if (beginning === null) answer(data as unknown as CallMessage);
-    else beginning.then(() => answer(data as unknown as CallMessage));
+    if (provided === null) take(data);
+    else provided.then(() => take(data));
   },
   (error, byError) => post([0, DIED, byError ? packError(error) : null]),
 );

@@ -13,7 +13,7 @@ export type CallMessage = readonly [
 
 /** The first message: what the worker shares with its pool, and what it begins with. */
 export interface BeginMessage {
-  readonly cells: Int32Array<SharedArrayBuffer>;
+  readonly cells: Int32Array<SharedArrayBuffer> | null;
   readonly name: string;
   readonly initializer: CallMessage | null;
 }
@@ -43,11 +43,22 @@ export const ENDED = 1;
 /** How many cells there are. */
 export const CELLS = 2;
 
+/** Cells for threads to share; null in a page that may share no memory. */
+export function sharedCells(n: number): Int32Array<SharedArrayBuffer> | null {
+  return typeof SharedArrayBuffer === "function"
+    ? new Int32Array(
+      new SharedArrayBuffer(n * Int32Array.BYTES_PER_ELEMENT),
+    )
+    : null;
+}
+
 class WorkerState {
-  /** Shared with the pool; null in a thread that is no worker of a pool. */
+  /** Shared with the pool; null where there is none, or no shared memory. */
   cells: Int32Array<SharedArrayBuffer> | null = null;
-  /** The name that the pool gave it. */
-  name = "";
+  /** The number of the call that is not wanted, as it is told without cells. */
+  asked = 0;
+  /** The name that the pool gave it; null in a thread that is no worker of a pool. */
+  name: string | null = null;
   /** The number of the call that it runs; 0 for none. */
   call = 0;
   /** How many modules it is loading. */
@@ -60,7 +71,7 @@ export const workerState: WorkerState = new WorkerState();
 /** Whether the call that runs here is not wanted any more. */
 function unwanted(): boolean {
   const { cells, call } = workerState;
-  if (cells === null) return false;
+  if (cells === null) return call !== 0 && workerState.asked === call;
   return Atomics.load(cells, ENDED) !== 0 ||
     call !== 0 && Atomics.load(cells, ASKED) === call;
 }
@@ -78,7 +89,9 @@ export function checkEnded(): void {
  * computations. A call is not wanted once the await for it was cancelled, its signal
  * aborted, or its executor told to end its workers. An addition to asyncio.
  *
- * In any other thread it does nothing, so that the same function can run there.
+ * In any other thread it does nothing, so that the same function can run there. In a
+ * page that is not cross-origin isolated it knows only of what was cancelled before
+ * the function last awaited something that takes time.
  *
  * @throws CancelledError Where the call is not wanted.
  *
@@ -107,5 +120,5 @@ export function checkCancelled(): void {
  * @returns The name; null in a thread that is no worker of a pool.
  */
 export function workerName(): string | null {
-  return workerState.cells === null ? null : workerState.name;
+  return workerState.name;
 }

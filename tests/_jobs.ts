@@ -12,6 +12,7 @@ import {
   run,
   sleep,
   SystemExit,
+  toThread,
   type Transfer,
   transfer,
   workerName,
@@ -95,6 +96,27 @@ export function spinAsking(cell: Int32Array<SharedArrayBuffer>): void {
       throw error;
     }
   }
+}
+
+export function spinPlainly(): void {
+  for (;;);
+}
+
+/** Asks each time that it has let messages in; says so by what it counts. */
+export async function askNowAndThen(): Promise<void> {
+  try {
+    for (;;) {
+      await new Promise((done) => setTimeout(done, 1));
+      checkCancelled();
+    }
+  } finally {
+    counted = 100;
+  }
+}
+
+/** Uses a thread of its own. */
+export async function nested(): Promise<number> {
+  return await run(() => toThread(jobs.add, 20, 3));
 }
 
 export function sumOf(bytes: Uint8Array): number {

@@ -1,14 +1,19 @@
 /** What the tests of ports have both sides do. */
 
 import {
+  checkCancelled,
   type Coro,
+  loopPort,
   type ModuleFunctions,
   moduleFunctions,
+  newEventLoop,
   OSError,
   RemoteLoop,
   RemoteQueue,
   sleep,
   TimeoutError,
+  type Transfer,
+  transfer,
 } from "../mod.ts";
 
 /** The functions below, as other threads name them. */
@@ -48,6 +53,21 @@ export async function never(): Promise<void> {
   } finally {
     forever.push("ended");
   }
+}
+
+export async function large(n: number): Promise<Uint8Array> {
+  await sleep(0);
+  return new Uint8Array(n);
+}
+
+/** The other ends of what `withPort` has sent. */
+export const ends: MessagePort[] = [];
+
+export async function withPort(): Promise<Transfer<MessagePort>> {
+  await sleep(0);
+  const { port1, port2 } = new MessageChannel();
+  ends.push(port2);
+  return transfer(port1, [port1]);
 }
 
 export function plain(): number {
@@ -122,6 +142,111 @@ export async function awaiting(port: MessagePort): Promise<unknown[]> {
   results.push(loop.runCoroutineThreadsafe(remote.double, 6).result(5));
   results.push(await later);
   return results;
+}
+
+export async function awaitingOnly(port: MessagePort): Promise<unknown[]> {
+  using loop = new RemoteLoop(port);
+  const ask = (error: unknown) => shown(error).split(": ", 2).join(": ");
+  return [
+    await loop.runCoroutineThreadsafe(remote.double, 1),
+    await loop.runCoroutineThreadsafe(remote.triple, 2),
+    await loop.runCoroutineThreadsafe(remote.refuse).then(() => 0, shown),
+    await loop.runCoroutineThreadsafe(remote.unsendable).then(() => 0, ask),
+  ];
+}
+
+export function tryToBlock(port: MessagePort): unknown {
+  using loop = new RemoteLoop(port);
+  return attempt(() => loop.runCoroutineThreadsafe(remote.double, 1).result());
+}
+
+export function tryToGet(port: MessagePort): unknown {
+  using queue = new RemoteQueue<number>(port);
+  return attempt(() => queue.getBlocking(0));
+}
+
+export async function outliveAwaiting(port: MessagePort): Promise<unknown> {
+  const loop = new RemoteLoop(port);
+  return await loop.runCoroutineThreadsafe(remote.never).then(() => 0, shown);
+}
+
+/** Blocks for results that are large, and one that has a port. */
+export function blockForMuch(port: MessagePort): unknown[] {
+  using loop = new RemoteLoop(port);
+  const large = loop.runCoroutineThreadsafe(remote.large, 500_000);
+  const results: unknown[] = [large.result(10).length];
+  const apart = loop.runCoroutineThreadsafe(remote.withPort);
+  results.push(attempt(() => apart.result(10) instanceof MessagePort));
+  return results;
+}
+
+export async function awaitPort(port: MessagePort): Promise<boolean> {
+  using loop = new RemoteLoop(port);
+  const got = await loop.runCoroutineThreadsafe(remote.withPort);
+  got.close();
+  return got instanceof MessagePort;
+}
+
+/** Asks a loop only once it is told to. */
+export async function askLate(
+  port: MessagePort,
+  cell: Int32Array<SharedArrayBuffer>,
+  blocks: boolean,
+): Promise<unknown> {
+  Atomics.wait(cell, 0, 0);
+  using loop = new RemoteLoop(port);
+  const call = loop.runCoroutineThreadsafe(remote.double, 1);
+  if (blocks) return attempt(() => call.result(5));
+  return await call.then(() => 0, shown);
+}
+
+/** Asks a loop, says so in a cell, and waits for the answer. */
+export async function askNow(
+  port: MessagePort,
+  cell: Int32Array<SharedArrayBuffer>,
+  blocks: boolean,
+): Promise<unknown> {
+  using loop = new RemoteLoop(port);
+  const call = loop.runCoroutineThreadsafe(remote.double, 1);
+  Atomics.store(cell, 0, 1);
+  if (blocks) return attempt(() => call.result(5));
+  return await call.then(() => 0, shown);
+}
+
+/** Asks for more than is written at once, and takes none of it. */
+export function leaveMuch(
+  port: MessagePort,
+  cell: Int32Array<SharedArrayBuffer>,
+): void {
+  const loop = new RemoteLoop(port);
+  loop.runCoroutineThreadsafe(remote.large, 500_000);
+  loop.runCoroutineThreadsafe(remote.never);
+  for (;;) {
+    Atomics.wait(cell, 1, 0, 20);
+    checkCancelled();
+  }
+}
+
+/** Takes an item, blocking or not; a port is closed. */
+export async function takeOne(
+  port: MessagePort,
+  blocks: boolean,
+): Promise<unknown> {
+  using queue = new RemoteQueue<unknown>(port);
+  const item = blocks
+    ? attempt(() => queue.getBlocking(5))
+    : await queue.get().then(null, shown);
+  if (!(item instanceof MessagePort)) return item;
+  item.close();
+  return "a port";
+}
+
+/** A loop in this thread, for another one. */
+export function loopHere(): Transfer<MessagePort> {
+  const loop = newEventLoop();
+  void loop.runForever();
+  const port = loopPort(loop);
+  return transfer(port, [port]);
 }
 
 export function impatient(port: MessagePort): unknown[] {

@@ -112,6 +112,11 @@ describe("ThreadPoolExecutor", () => {
       TypeError,
       "a function does not cross threads",
     );
+    assertThrows(
+      () => new ThreadPoolExecutor(1, { worker: {} as never }),
+      TypeError,
+      "worker must be a function that makes one, got object",
+    );
   });
 
   it("refuses calls after shutdown(), which waits for those before", async () => {
@@ -188,6 +193,19 @@ describe("ThreadPoolExecutor", () => {
 });
 
 describe("ExecutorFuture", () => {
+  it("copies arguments when a worker takes the call: the last changes arrive", async () => {
+    const pool = new ThreadPoolExecutor(1);
+    const cell = cells();
+    const held = pool.submit(jobs.hold, cell);
+    const bytes = new Uint8Array([1, 2]);
+    const waiting = pool.submit(jobs.sumOf, bytes);
+    bytes[0] = 40;
+    release(cell);
+    assertEquals(await waiting, 42);
+    await held;
+    await pool.shutdown();
+  });
+
   it("cancel() withdraws a call that waits for its turn", async () => {
     await using pool = new ThreadPoolExecutor(1);
     const cell = cells();

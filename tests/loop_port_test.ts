@@ -3,6 +3,7 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import {
   createTask,
+  eagerTaskFactory,
   gather,
   getRunningLoop,
   loopPort,
@@ -17,9 +18,8 @@ import {
   toThread,
   transfer,
 } from "../mod.ts";
-import { Child } from "./_child.ts";
 import { describe, it, runtime } from "./_harness.ts";
-import { forever, notes, remote } from "./_remote.ts";
+import { ends, forever, notes, remote } from "./_remote.ts";
 import { cells } from "./_threads.ts";
 
 const moved = (port: MessagePort) => transfer(port, [port]);
@@ -119,6 +119,40 @@ describe("loopPort()", () => {
     await pool.shutdown();
   });
 
+  it("ends with its loop, though the worker asks only later", async () => {
+    const pool = new ThreadPoolExecutor(1);
+    await pool.submit(remote.plain);
+    // In browsers, what blocks could not be told.
+    for (const blocks of runtime === "web" ? [false] : [false, true]) {
+      const loop = newEventLoop();
+      const cell = cells();
+      const port = moved(loopPort(loop));
+      const call = pool.submit(remote.askLate, port, cell, blocks);
+      await new Promise((done) => setTimeout(done, 20));
+      loop.close();
+      Atomics.store(cell, 0, 1);
+      Atomics.notify(cell, 0);
+      assertEquals(await call, "RuntimeError: Event loop is closed");
+    }
+    await pool.shutdown();
+  });
+
+  it("ends with its loop, which has not heard yet what it was asked", async () => {
+    const pool = new ThreadPoolExecutor(1);
+    await pool.submit(remote.plain);
+    for (const blocks of runtime === "web" ? [false] : [false, true]) {
+      const loop = newEventLoop();
+      const cell = cells();
+      const port = moved(loopPort(loop));
+      const call = pool.submit(remote.askNow, port, cell, blocks);
+      const until = performance.now() + 5000;
+      while (Atomics.load(cell, 0) === 0 && performance.now() < until);
+      loop.close();
+      assertEquals(await call, "RuntimeError: Event loop is closed");
+    }
+    await pool.shutdown();
+  });
+
   it("ends with the worker: what it had running is cancelled", () =>
     run(async () => {
       forever.length = 0;
@@ -128,6 +162,30 @@ describe("loopPort()", () => {
       pool.terminateWorkers();
       while (forever.length < 2) await sleep(0.001);
       assert(call.cancelled());
+    }));
+
+  it("ends with a worker that has not taken what was sent to it", () =>
+    run(async () => {
+      forever.length = 0;
+      const pool = new ThreadPoolExecutor(1);
+      const call = pool.submit(remote.leaveMuch, moved(loopPort()), cells());
+      while (forever.length === 0) await sleep(0.001);
+      await sleep(0.01);
+      pool.terminateWorkers();
+      while (forever.length < 2) await sleep(0.001);
+      assert(call.cancelled());
+    }));
+
+  it("the result may be large, and block for it piece by piece", () =>
+    run(async () => {
+      const results = await toThread(remote.blockForMuch, moved(loopPort()));
+      const [length, apart] = results;
+      assertEquals(length, 500_000);
+      // A browser gives a port only to code that does not block.
+      if (runtime !== "web") assertEquals(apart, true);
+      else assert(String(apart).includes("Cannot block for this result"));
+      assertEquals(await toThread(remote.awaitPort, moved(loopPort())), true);
+      for (const port of ends.splice(0)) port.close();
     }));
 
   it("refuses to be used in its own thread, when closed, and what is no port", () =>
@@ -148,33 +206,6 @@ describe("loopPort()", () => {
       );
       assertThrows(() => loopPort({} as never), TypeError);
     }));
-});
-
-describe("a main program that awaits at its top level", () => {
-  const ask = async (how: string) => {
-    const child = Child.start("calling_main.ts", [how], { allowAll: true });
-    const { stdout, stderr } = await child.end;
-    return [stdout, stderr];
-  };
-
-  it("is called from a worker by the functions that it has named", {
-    timeout: 12_000,
-  }, async () => {
-    assertEquals(await ask("named"), ["answered", ""]);
-  });
-
-  it(
-    "cannot be asked for others but on Deno, which is an error and no deadlock",
-    {
-      timeout: 12_000,
-    },
-    async () => {
-      assertEquals(await ask("unnamed"), [
-        runtime === "deno" ? "answered" : "RuntimeError",
-        "",
-      ]);
-    },
-  );
 });
 
 describe("SharedQueue", () => {
@@ -262,6 +293,72 @@ describe("SharedQueue", () => {
       while (queue.statistics().tasksWaitingGet > 0) await sleep(0.001);
       queue.putNowait("kept");
       assertEquals(await queue.get(), "kept");
+    }));
+
+  it("loses no item that cannot be sent, and tells all who ask for it", () =>
+    run(async () => {
+      getRunningLoop().setDefaultExecutor(new ThreadPoolExecutor(2));
+      const queue = new SharedQueue<unknown>();
+      const tasks = [true, false].map((blocks) =>
+        createTask(toThread(remote.takeOne, moved(queue.port()), blocks))
+      );
+      while (queue.statistics().tasksWaitingGet < 2) await sleep(0.001);
+      const item = () => {};
+      queue.putNowait(item);
+      queue.putNowait("next");
+      for (const said of await gather(tasks)) {
+        assert(
+          String(said).startsWith("TypeError: Cannot send the result"),
+          String(said),
+        );
+      }
+      assertEquals(queue.qsize(), 2);
+      assert(queue.getNowait() === item);
+      const port = moved(queue.port());
+      assertEquals(await toThread(remote.takeOne, port, true), "next");
+    }));
+
+  it("loses no item that a browser does not give to who blocks", () =>
+    run(async () => {
+      const queue = new SharedQueue<unknown>();
+      const { port1, port2 } = new MessageChannel();
+      queue.putNowait(moved(port1));
+      if (runtime === "web") {
+        const told = await toThread(
+          remote.takeOne,
+          moved(queue.port()),
+          true,
+        );
+        assert(String(told).includes("Cannot block for this item"));
+        assertEquals(queue.qsize(), 1);
+      }
+      const blocks = runtime !== "web";
+      const port = moved(queue.port());
+      assertEquals(await toThread(remote.takeOne, port, blocks), "a port");
+      port2.close();
+    }));
+
+  it("gives each item to one, where tasks begin at once", () =>
+    run(async () => {
+      getRunningLoop().setTaskFactory(eagerTaskFactory);
+      const queue = new SharedQueue<number>();
+      for (let n = 1; n <= 100; n++) queue.putNowait(n);
+      queue.shutdown();
+      const port = moved(queue.port());
+      assertEquals(await toThread(remote.sumAll, port), 5050);
+    }));
+
+  it("is taken from in the way that a subclass has", () =>
+    run(async () => {
+      class Tens extends SharedQueue<number> {
+        protected override _get(): number {
+          return super._get() * 10;
+        }
+      }
+      const queue = new Tens();
+      queue.putNowait(1);
+      const port = moved(queue.port());
+      assertEquals(await toThread(remote.takeOne, port, true), 10);
     }));
 
   it("is shut down by a worker, for all", () =>

@@ -128,6 +128,9 @@ describe("toThread()", () => {
 
   it("lets the function start a loop of its own", () =>
     run(async () => assertEquals(await toThread(jobs.loopInside), "ran")));
+
+  it("lets the function use threads itself", () =>
+    run(async () => assertEquals(await toThread(jobs.nested), 23)));
 });
 
 describe("ContextVar", () => {

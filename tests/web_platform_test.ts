@@ -22,7 +22,7 @@ async function refusal(ask: () => unknown): Promise<Error> {
 
 describe("the adapter of browsers", () => {
   it("refuses what there is not, by name and with what to do", async () => {
-    const { datagrams, dns, pipes, processes, signals, sockets, tls, workers } =
+    const { datagrams, dns, pipes, processes, signals, sockets, tls } =
       platform;
     const asked: Record<string, () => unknown> = {
       "listen to SIGTERM": () => signals.add("SIGTERM", () => {}),
@@ -41,15 +41,12 @@ describe("the adapter of browsers", () => {
       "write a pipe": () => pipes.openWrite(1),
       "start a program": () => processes.spawn(null!),
       "look up an account": () => processes.accountId("user", "x"),
-      "run functions in threads": () =>
-        workers.start(new URL("x:y"), "", null!),
     };
     for (const [action, ask] of Object.entries(asked)) {
       const { message } = await refusal(ask);
       assert(message.startsWith(`Cannot ${action}: browsers `), message);
       assert(message.split("; ")[1]!.length > 8, message);
     }
-    assertThrows(() => workers.parallelism, NotImplementedError);
   });
 
   it("has no process to speak of, and needs none", () => {

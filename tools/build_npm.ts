@@ -96,7 +96,10 @@ const BROWSER: Readonly<Record<string, string>> = {
   "_os/events": "_os/web_events",
   "_os/process_runs": "_os/web_runs",
   "_platform/mod": "_platform/web_mod",
+  "_platform/workers_here": "_platform/web_workers_here",
   "_tasks/texts": "_tasks/web_texts",
+  "_workers/context_values": "_workers/web_context_values",
+  "_workers/late": "_workers/web_late",
 };
 
 /**
@@ -116,6 +119,7 @@ const WITH_EFFECTS: readonly string[] = [
   "full",
   "main",
   "mod",
+  "worker",
 ];
 
 interface Manifest {
@@ -158,6 +162,7 @@ function manifest(): object {
       ]),
     ),
     engines: { node: OLDEST_NODE },
+    bin: { asyncio: "main.js" },
     exports: {
       ...Object.fromEntries(paths.map(([key, path]) => [key, entry(path)])),
       "./package.json": "./package.json",
@@ -189,6 +194,30 @@ function nameCompiled(folder: string): void {
   }
 }
 
+/** What the compiler wraps around what is imported by a URL known only at run time. */
+const WRAPPER =
+  /\bimport\(__rewriteRelativeImportExtension\(((?:[^()]|\([^()]*\))*)\)\)/g;
+const WRAPPER_MADE = /^var __rewriteRelativeImportExtension = [^]*?^};$/m;
+
+/**
+ * Imports by a URL are left as they were written: such a URL is absolute, and
+ * bundlers look at the comments beside it. No line moves, for the source maps.
+ */
+function unwrapImports(folder: string): void {
+  const list = readdirSync(folder, { recursive: true, encoding: "utf8" });
+  for (const name of list.filter((name) => name.endsWith(".js"))) {
+    const path = join(folder, name);
+    const text = readFileSync(path, "utf8");
+    if (!text.includes("__rewriteRelativeImportExtension")) continue;
+    const plain = text.replace(WRAPPER, "import($1)")
+      .replace(WRAPPER_MADE, (helper) => helper.replace(/[^\n]+/g, ""));
+    if (plain.includes("__rewriteRelativeImportExtension")) {
+      throw new Error(`${name} imports in a way that is not known here`);
+    }
+    writeFileSync(path, plain);
+  }
+}
+
 /**
  * Makes the package.
  *
@@ -199,6 +228,7 @@ export function buildNpm(out: string): void {
   rmSync(out, { recursive: true, force: true });
   emit({ sources: ["*.ts", "_*/**/*.ts"], out, published: true });
   nameCompiled(out);
+  unwrapImports(out);
   for (const stem of [...WITH_EFFECTS, ...Object.entries(BROWSER).flat()]) {
     if (!existsSync(join(out, `${stem}.js`))) {
       throw new Error(

@@ -62,7 +62,6 @@ const NODE: Readonly<Record<string, readonly string[]>> = {
 /** Test files that are all about something which browsers do not have. */
 const NEEDS: Readonly<Record<string, string>> = {
   docs: "a file system",
-  executor: "threads",
   network_datagrams: "sockets",
   network_echo: "sockets",
   network_into: "sockets",
@@ -82,7 +81,6 @@ const NEEDS: Readonly<Record<string, string>> = {
   sslproto_flow: "TLS",
   sslproto_handshake: "TLS",
   sslproto_suite: "TLS",
-  threads: "threads",
   windows_utils: "node:v8",
 };
 
@@ -91,7 +89,10 @@ const NEEDS: Readonly<Record<string, string>> = {
  * whose error says that browsers do not have what it asked for.
  */
 const CORE =
-  /^(base_|cancel_|capacity_|completed|context|conformance|eager|except|futures|gather|interop|limit|locks_|mixins|move_on|queues_|ready|runners|shield|staggered|taskgroups_|tasks_|timeouts|types|wait|web_)/;
+  /^(base_|cancel_|capacity_|completed|context|conformance|eager|except|executor|futures|gather|interop|limit|locks_|loop_port|mixins|move_on|queues_|ready|runners|shield|staggered|taskgroups_|tasks_|threads|timeouts|types|wait|web_)/;
+
+/** Test files whose threads share memory: their pages are cross-origin isolated. */
+const ISOLATED = /^(executor|loop_port|threads|web_isolated)/;
 
 /** The modules that a compiled module loads. */
 const IMPORT = /(?:^|\n)\s*(?:import|export)\b([^"';]*?\bfrom)?\s*"([^"]+)"/g;
@@ -272,16 +273,25 @@ async function bodyOf(request: IncomingMessage): Promise<string> {
 interface Desk {
   readonly folder: string;
   readonly html: string;
+  /** Whether the page that comes next is cross-origin isolated. */
+  readonly isolated: () => boolean;
   readonly work: () => Work;
   readonly news: (news: readonly News[]) => void;
 }
 
-function serve({ folder, html, work, news }: Desk): Promise<Server> {
+/** By which a page and its workers may share memory. */
+const ISOLATION = {
+  "cross-origin-opener-policy": "same-origin",
+  "cross-origin-embedder-policy": "require-corp",
+};
+
+function serve({ folder, html, isolated, work, news }: Desk): Promise<Server> {
   const server = createServer(async (request, response) => {
     const path = new URL(request.url!, "http://localhost").pathname;
     const answer = (type: string, body: string | Uint8Array) => {
       response.writeHead(200, {
         "content-type": TYPES[type] ?? "text/plain",
+        ...(type !== "html" || isolated()) && ISOLATION,
         // Each file's page loads the same modules.
         "cache-control": type === "js" ? "max-age=3600" : "no-store",
       }).end(body);
@@ -364,6 +374,7 @@ async function runFiles(
     html: '<!doctype html><meta charset="utf-8"><title>tests</title>' +
       `<script type="importmap">${JSON.stringify({ imports })}</script>` +
       '<script type="module" src="/tools/web_page.js"></script>',
+    isolated: () => ISOLATED.test(nameOf(results.left(files)[0] ?? "")),
     work() {
       const file = results.left(files)[0] ?? null;
       return { file, filter, lenient: !CORE.test(nameOf(file ?? "")) };
