@@ -67,6 +67,10 @@ export class Child {
     );
     this.end = new Promise((resolve, reject) => {
       child.on("error", reject);
+      child.stdin?.on("error", (error: { code?: string }) => {
+        // It has just ended, which is told a little later.
+        if (error.code !== "EPIPE") reject(error);
+      });
       child.on("close", (code, signal) => {
         clearTimeout(limit);
         this.#ended = true;
