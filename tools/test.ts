@@ -264,6 +264,8 @@ async function onNode(): Promise<void> {
     ...node,
     "--test",
     `--test-concurrency=${availableParallelism()}`,
+    // One that hangs is named and ended, before the limit of the whole runtime.
+    `--test-timeout=${RUNTIME_LIMIT_MS / 2}`,
     "--test-reporter=spec",
     "--test-reporter-destination=stdout",
     "--test-reporter=junit",
