@@ -368,15 +368,18 @@ class Client {
 
   /** Sends much and takes nothing for a while. */
   *slow(): Coro<void> {
-    // Some of them more than the system's own buffers take.
-    const much = this.#soak.roll(5) === 0 ? 40 : 1;
+    const cancels = this.#soak.roll(2) === 0;
+    // Some of them more than the system's own buffers take; each until a drain that
+    // had to wait for that was cancelled, so that a short run has one, too.
+    const sure = cancels && this.#soak.counts.drainCancels === 0;
+    const much = sure || this.#soak.roll(5) === 0 ? 40 : 1;
     const size = this.#soak.size() * 4 + LONGEST * much;
     this.#doing = `slow reading of ${size}`;
     this.#soak.counts.slow++;
     this.#owed = size;
     let sending = createTask(this.#send());
     try {
-      if (this.#soak.roll(2) === 0) {
+      if (cancels) {
         yield* sleep(this.#soak.roll(2) / 1000);
         // What was written before the drain stays written.
         if (yield* cancelled(sending)) this.#soak.counts.drainCancels++;
