@@ -9,6 +9,7 @@ import * as exceptions from "../exceptions.ts";
 import { named } from "../_kernel/base_exceptions.ts";
 import type { Packed } from "./error_pack.ts";
 import { QueueEmpty, QueueFull, QueueShutDown } from "../queues.ts";
+import { ERRORS } from "./wire_read.ts";
 
 type ErrorClass = new (...args: never[]) => Error;
 
@@ -58,13 +59,7 @@ function knownClasses(): ReadonlyMap<string, ErrorClass> {
         RemoteTraceback,
         WorkerDiedError,
         AggregateError,
-        Error,
-        EvalError,
-        RangeError,
-        ReferenceError,
-        SyntaxError,
-        TypeError,
-        URIError,
+        ...ERRORS,
       }),
     ].filter(([, value]) =>
       value === Error ||

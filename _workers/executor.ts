@@ -3,7 +3,8 @@
 import { parallelism } from "../_platform/thread_facts.ts";
 import { registerDefaultExecutor } from "../_kernel/executors.ts";
 import type { Executor } from "../events.ts";
-import { CallResults, type ExecutorFuture } from "./executor_future.ts";
+import type { ExecutorFuture } from "./executor_future.ts";
+import { CallResults } from "./executor_results.ts";
 import {
   type AnyFunction,
   type CallArguments,

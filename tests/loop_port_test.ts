@@ -2,6 +2,7 @@
 
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import {
+  type AbstractEventLoop,
   createTask,
   eagerTaskFactory,
   gather,
@@ -22,7 +23,28 @@ import { describe, it, runtime } from "./_harness.ts";
 import { ends, forever, notes, remote } from "./_remote.ts";
 import { cells } from "./_threads.ts";
 
+type Cells = ReturnType<typeof cells>;
+
 const moved = (port: MessagePort) => transfer(port, [port]);
+
+/** A worker asks a loop, awaiting or blocking, that is closed before it could answer. */
+async function closedMeanwhile(
+  ask: typeof remote.askNow,
+  close: (loop: AbstractEventLoop, cell: Cells) => void | Promise<void>,
+): Promise<void> {
+  const pool = new ThreadPoolExecutor(1);
+  await pool.submit(remote.plain);
+  // In browsers, what blocks could not be told.
+  for (const blocks of runtime === "web" ? [false] : [false, true]) {
+    const loop = newEventLoop();
+    const cell = cells();
+    const port = moved(loopPort(loop));
+    const call = pool.submit(ask, port, cell, blocks);
+    await close(loop, cell);
+    assertEquals(await call, "RuntimeError: Event loop is closed");
+  }
+  await pool.shutdown();
+}
 
 describe("loopPort()", () => {
   it("callSoonThreadsafe() calls functions of this thread, in order", () =>
@@ -119,39 +141,20 @@ describe("loopPort()", () => {
     await pool.shutdown();
   });
 
-  it("ends with its loop, though the worker asks only later", async () => {
-    const pool = new ThreadPoolExecutor(1);
-    await pool.submit(remote.plain);
-    // In browsers, what blocks could not be told.
-    for (const blocks of runtime === "web" ? [false] : [false, true]) {
-      const loop = newEventLoop();
-      const cell = cells();
-      const port = moved(loopPort(loop));
-      const call = pool.submit(remote.askLate, port, cell, blocks);
+  it("ends with its loop, though the worker asks only later", () =>
+    closedMeanwhile(remote.askLate, async (loop, cell) => {
       await new Promise((done) => setTimeout(done, 20));
       loop.close();
       Atomics.store(cell, 0, 1);
       Atomics.notify(cell, 0);
-      assertEquals(await call, "RuntimeError: Event loop is closed");
-    }
-    await pool.shutdown();
-  });
+    }));
 
-  it("ends with its loop, which has not heard yet what it was asked", async () => {
-    const pool = new ThreadPoolExecutor(1);
-    await pool.submit(remote.plain);
-    for (const blocks of runtime === "web" ? [false] : [false, true]) {
-      const loop = newEventLoop();
-      const cell = cells();
-      const port = moved(loopPort(loop));
-      const call = pool.submit(remote.askNow, port, cell, blocks);
+  it("ends with its loop, which has not heard yet what it was asked", () =>
+    closedMeanwhile(remote.askNow, (loop, cell) => {
       const until = performance.now() + 5000;
       while (Atomics.load(cell, 0) === 0 && performance.now() < until);
       loop.close();
-      assertEquals(await call, "RuntimeError: Event loop is closed");
-    }
-    await pool.shutdown();
-  });
+    }));
 
   it("ends with the worker: what it had running is cancelled", () =>
     run(async () => {

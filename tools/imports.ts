@@ -217,6 +217,7 @@ export const LAYERS: readonly (readonly string[])[] = [
     "_workers/loop_port",
     "_workers/shared_queue",
     "_workers/executor_future",
+    "_workers/executor_results",
     "_workers/pool_worker",
     "_workers/pool",
     "_workers/executor",
