@@ -293,8 +293,9 @@ describe("debug mode", () => {
     );
     assertEquals(found.length, 1, JSON.stringify(log));
     assertStringIncludes(found[0]!.text, "debug_reports_test.ts:");
-    // Its pipes are part of it.
-    assertEquals(log.length, 1, JSON.stringify(log));
+    // Its pipes are part of it. A busy machine may have been slow, which is said, too.
+    const unclosed = log.filter(({ text }) => text.startsWith("unclosed"));
+    assertEquals(unclosed.length, 1, JSON.stringify(log));
   });
 
   it("says nothing of what was closed", async () => {
